@@ -1,0 +1,82 @@
+"""The short way: choose a plugin by name and let it work."""
+
+from museml.errors import SettingError
+from museml.plugins import load_plugins
+
+__all__ = ["classify", "detect", "get_classifier", "get_detector"]
+
+DEFAULT_DETECTOR = "joint"
+DEFAULT_CLASSIFIER = "lines"
+
+
+def get_detector(name=DEFAULT_DETECTOR, **settings):
+    """Return a detector by its registered name, with the given settings.
+
+    Raises
+    ------
+    UnknownNameError
+        If no detector has the name.
+    SettingError
+        If it has no such setting.
+    """
+    return _create("detector", name, settings)
+
+
+def get_classifier(name=DEFAULT_CLASSIFIER, **settings):
+    """Return a classifier by its registered name, with the given settings.
+
+    Raises
+    ------
+    UnknownNameError
+        If no classifier has the name.
+    SettingError
+        If it has no such setting.
+    """
+    return _create("classifier", name, settings)
+
+
+def detect(data, detector=DEFAULT_DETECTOR, **settings):
+    """Find sources.
+
+    Parameters
+    ----------
+    data : `~mpdaf.obj.Cube` or path
+        Or whatever else the detector accepts.
+    detector : str
+        Name of a detector; ``museml plugins`` lists them.
+    **settings
+        Settings of the detector.
+
+    Returns
+    -------
+    `~museml.Detections`
+    """
+    return get_detector(detector, **settings).detect(data)
+
+
+def classify(data, classifier=DEFAULT_CLASSIFIER, **settings):
+    """Give each spectrum a redshift and a class, or whatever else the classifier names.
+
+    Parameters
+    ----------
+    data : MPDAF Source, SourceList, Catalog or Spectrum, specutils Spectrum, QTable, or paths
+        One thing or many.
+    classifier : str
+        Name of a classifier; ``museml plugins`` lists them.
+    **settings
+        Settings of the classifier.
+
+    Returns
+    -------
+    `~museml.Predictions`
+    """
+    return get_classifier(classifier, **settings).classify(data)
+
+
+def _create(kind, name, settings):
+    cls = load_plugins().registry.get(kind, name).load()
+    known = cls().settings()
+    unknown = [setting for setting in settings if setting not in known]
+    if unknown:
+        raise SettingError(f"the {kind} {name!r} has no setting {unknown[0]!r}; known: {', '.join(known) or 'none'}")
+    return cls(**settings)

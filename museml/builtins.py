@@ -1,0 +1,50 @@
+"""What museml brings itself, through the same door as everybody's plugins."""
+
+from museml.hookspecs import hookimpl
+from museml.registry import Spec
+
+
+@hookimpl
+def museml_detectors():
+    """Return the detectors of museml."""
+    return [
+        Spec("joint", "museml.detectors.joint:JointDetector", ("cube",),
+             "emission lines and continuum sources in one list (the default)"),
+        Spec("lines", "museml.detectors.lines:LineDetector", ("cube",),
+             "emission lines, by a matched filter in three dimensions"),
+        Spec("continuum", "museml.detectors.continuum:ContinuumDetector", ("cube",),
+             "continuum sources, by a matched filter on white-light and band images"),
+    ]  # fmt: skip
+
+
+@hookimpl
+def museml_classifiers():
+    """Return the classifiers of museml."""
+    return [
+        Spec("lines", "museml.classifiers.lines:LineClassifier", ("spectrum",),
+             "redshift from sets of lines and continuum breaks, without a network"),
+        Spec("reality", "museml.classifiers.reality:RealityClassifier", ("cutout",),
+             "real line or residual of sky, continuum or noise, by a small network"),
+    ]  # fmt: skip
+
+
+@hookimpl
+def museml_models():
+    """Return the models of museml."""
+    return [
+        Spec("reality", "museml:pretrained/reality.asdf", ("cutout",), "real line or residual"),
+    ]
+
+
+@hookimpl
+def museml_commands():
+    """Return the commands of museml."""
+    commands = {
+        "run": "detect, extract, classify and write: the whole job",
+        "detect": "find sources in cubes",
+        "classify": "give redshifts to spectra",
+        "demo": "run the whole job on the real MUSE cube that MPDAF ships",
+        "plugins": "list detectors, classifiers, models and commands, and broken plugins",
+        "models": "list the models, or show the card of one",
+    }
+    return [Spec(name, f"museml.cli.{name}:{name}", (), text) for name, text in commands.items()]

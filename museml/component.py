@@ -1,0 +1,50 @@
+"""What detectors and classifiers have in common: settings and provenance."""
+
+import inspect
+import json
+from importlib import metadata
+
+from museml._version import __version__
+
+__all__ = ["Component"]
+
+
+class Component:
+    """Base of `~museml.Detector` and `~museml.Classifier`.
+
+    Settings are keyword-only arguments of ``__init__`` and are stored, as given, in attributes of
+    the same name; ``__init__`` does nothing else.
+    """
+
+    #: name under which the plugin is registered
+    name = ""
+    #: kinds of data accepted, see `museml.data`
+    accepts = ()
+
+    def settings(self):
+        """Return the settings by name, as they were given."""
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        return {p.name: getattr(self, p.name) for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def provenance(self):
+        """Return the metadata of a result: plugin, versions, settings; keys fit a FITS header."""
+        return {
+            "PLUGIN": self.name,
+            "PLUGIN_V": _version(type(self)),
+            "MUSEML_V": __version__,
+            "MODEL": "",
+            "MODEL_ID": "",
+            "SETTINGS": json.dumps(self.settings(), sort_keys=True, default=str),
+        }
+
+    def __repr__(self):
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings().items())
+        return f"{type(self).__name__}({settings})"
+
+
+def _version(cls):
+    package = cls.__module__.partition(".")[0]
+    if package == "museml":
+        return __version__
+    names = metadata.packages_distributions().get(package)
+    return metadata.version(names[0]) if names else ""

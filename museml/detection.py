@@ -1,0 +1,90 @@
+"""Detector and Detections: what finds, and what is found."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from museml.columns import Field, FixedTable
+from museml.component import Component
+from museml.data import prepare
+from museml.errors import ContractError
+
+__all__ = ["Detections", "Detector"]
+
+
+class Detections(FixedTable):
+    """Table of detections, the best first.
+
+    ``meta`` holds the provenance (PLUGIN, PLUGIN_V, MUSEML_V, MODEL, MODEL_ID, SETTINGS) and
+    MEDIUM, 'air' or 'vacuum', of the column ``wave``.
+    """
+
+    fields = (
+        Field("id", "i8", "number of the detection, from 1", ucd="meta.id;meta.main"),
+        Field("source", "i8", "number of the source it belongs to, from 1", ucd="meta.id.assoc"),
+        Field("kind", "str", "'line' or 'continuum'", ucd="meta.code.class"),
+        Field("ra", "f8", "right ascension (ICRS)", "deg", "pos.eq.ra;meta.main"),
+        Field("dec", "f8", "declination (ICRS)", "deg", "pos.eq.dec;meta.main"),
+        Field("x", "f8", "position along the first image axis, from 0", "pix", "pos.cartesian.x;instr.pixel"),
+        Field("y", "f8", "position along the second image axis, from 0", "pix", "pos.cartesian.y;instr.pixel"),
+        Field("wave", "f8", "wavelength of the line, in the data's own medium", "Angstrom", "em.wl", True),
+        Field("fwhm", "f8", "observed full width at half maximum of the line", "Angstrom", "spect.line.width", True),
+        Field("snr", "f8", "signal-to-noise ratio, renormalised by its own scatter", None, "stat.snr"),
+        Field(
+            "flux", "f8", "line flux, or continuum flux integrated over the data's range",
+            "1e-20 erg / (s cm2)", "phot.flux",
+        ),
+        Field("flux_err", "f8", "standard error of the flux", "1e-20 erg / (s cm2)", "stat.error;phot.flux"),
+        Field("score", "f8", "what the list is ranked by; higher is surer", None, "stat.value"),
+        Field("n_false", "f8", "expected number of false detections scored at least as high", None, "stat.value"),
+        Field("p_real", "f8", "probability that it is real and not a residual", None, "stat.probability", True),
+        Field("flags", "i4", "bits of museml.errors.DetectionFlag", None, "meta.code"),
+    )  # fmt: skip
+
+
+class Detector(Component, ABC):
+    """Base of all detectors.
+
+    A subclass *must* give ``name``, ``accepts`` (kinds of data, see `museml.data.KINDS`) and
+    `find`; it *may* give settings as keyword-only arguments of ``__init__``.
+    """
+
+    accepts = ("cube",)
+
+    def detect(self, data):
+        """Find what is in the data.
+
+        Parameters
+        ----------
+        data : `~mpdaf.obj.Cube`, path, or what `museml.data` opens for the kinds accepted
+            The data; they are not changed.
+
+        Returns
+        -------
+        Detections
+            One row per detection, the highest score first; empty if there is nothing.
+
+        Raises
+        ------
+        InputError
+            If the data cannot be used.
+        ContractError
+            If the detector breaks its contract.
+        """
+        data = prepare(data, self.accepts[0])
+        detections = self.find(data)
+        if not isinstance(detections, Detections):
+            raise ContractError(
+                f"detector {self.name!r} returned {type(detections).__name__}; return museml.Detections"
+            )
+        return self._finish(detections.check(), data)
+
+    @abstractmethod
+    def find(self, data):
+        """Return the `Detections` in data that were opened; ids and order need not be right yet."""
+
+    def _finish(self, detections, data):
+        ranked = detections[np.argsort(-detections["score"], kind="stable")]
+        ranked["id"] = np.arange(1, len(ranked) + 1)
+        ranked.meta = {"MEDIUM": getattr(data, "medium", ""), **self.provenance(), **detections.meta}
+        return ranked

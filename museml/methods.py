@@ -1,0 +1,1 @@
+"""Methods that museml puts on MPDAF's classes: Source.classify, Catalog.classify, Cube.detect."""

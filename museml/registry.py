@@ -1,0 +1,106 @@
+"""Names of detectors, classifiers, models and commands, and whose they are; nothing heavy is imported."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+
+from museml.errors import PluginError, UnknownNameError
+
+__all__ = ["KINDS", "Entry", "Registry", "Spec"]
+
+#: the kinds of things that plugins may add, in the order they are listed
+KINDS = ("detector", "classifier", "model", "command")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a plugin says of one thing that it adds.
+
+    Attributes
+    ----------
+    name : str
+        The name a user types.
+    target : str
+        Where it is: ``'package.module:Class'``, for a model ``'package:folder/file.asdf'``.
+    accepts : tuple of str
+        Kinds of data, see `museml.data.KINDS`; empty for a command.
+    summary : str
+        One line for people.
+    """
+
+    name: str
+    target: str
+    accepts: tuple = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A Spec with its kind and its owner."""
+
+    kind: str
+    spec: Spec
+    plugin: str
+    package: str
+    version: str
+
+    def load(self):
+        """Import and return the target.
+
+        Raises
+        ------
+        PluginError
+            If the target cannot be imported.
+        """
+        module, _, name = self.spec.target.partition(":")
+        try:
+            return getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise PluginError(
+                f"the {self.kind} {self.spec.name!r} of package {self.package!r} cannot be loaded from "
+                f"{self.spec.target!r}: {error}; repair or uninstall that package"
+            ) from error
+
+
+class Registry:
+    """Entries by kind and name."""
+
+    def __init__(self):
+        self._entries = {kind: {} for kind in KINDS}
+
+    def add(self, entry):
+        """Add an entry.
+
+        Raises
+        ------
+        PluginError
+            If another plugin has the name already.
+        """
+        known = self._entries[entry.kind].setdefault(entry.spec.name, entry)
+        if known is not entry:
+            raise PluginError(
+                f"two packages claim the {entry.kind} name {entry.spec.name!r}: {known.package!r} "
+                f"({known.spec.target}) and {entry.package!r} ({entry.spec.target}); "
+                "the first is used; rename one or uninstall a package"
+            )
+
+    def entries(self, kind=None):
+        """Return all entries, or those of one kind, in the order they were added."""
+        kinds = KINDS if kind is None else (kind,)
+        return [entry for kind in kinds for entry in self._entries[kind].values()]
+
+    def get(self, kind, name):
+        """Return the entry of a name.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none; the message lists the names that are known.
+        """
+        try:
+            return self._entries[kind][name]
+        except KeyError:
+            known = list(self._entries[kind])
+        close = get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "choose one of these or install the plugin that has it"
+        raise UnknownNameError(f"no {kind} named {name!r}; known: {', '.join(known) or 'none'}; {hint}")
