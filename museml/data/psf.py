@@ -1,0 +1,150 @@
+"""The point-spread function on the sky and the line-spread function along the spectrum."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.modeling.functional_models import Gaussian2D, Moffat2D
+from astropy.stats import gaussian_fwhm_to_sigma
+from numpy.polynomial import Polynomial
+
+from museml.errors import SettingError
+
+__all__ = ["DEFAULT_PSF", "PSF", "as_psf", "lsf_fwhm", "read_psf"]
+
+
+@dataclass(frozen=True)
+class PSF:
+    """A circular Moffat (or Gaussian) profile whose width changes with wavelength.
+
+    Attributes
+    ----------
+    fwhm : float
+        Full width at half maximum at the reference wavelength, in arcsec.
+    slope : float
+        Its change with wavelength, in arcsec per Angstrom; negative for real seeing.
+    beta : float or None
+        Exponent of the Moffat profile; None for a Gaussian.
+    reference : float
+        Reference wavelength in Angstrom.
+    higher : tuple of float
+        Coefficients of the higher powers, from the square, of wavelength minus reference.
+    """
+
+    fwhm: float
+    slope: float = 0.0
+    beta: float = 2.8
+    reference: float = 7000.0
+    higher: tuple = ()
+
+    def fwhm_at(self, wave):
+        """Return the FWHM in arcsec at wavelengths in Angstrom."""
+        return Polynomial((self.fwhm, self.slope, *self.higher))(np.asarray(wave) - self.reference)
+
+    def image(self, wave, pixel_scale, size=None):
+        """Return the PSF as an image that adds up to 1.
+
+        Parameters
+        ----------
+        wave : float
+            Wavelength in Angstrom.
+        pixel_scale : float
+            Pixel size in arcsec.
+        size : int
+            Side of the image in pixels, odd; by default three FWHM to each side.
+
+        Returns
+        -------
+        ndarray, shape (size, size)
+            Centred on the middle pixel, averaged over each pixel's area.
+        """
+        fwhm = float(self.fwhm_at(wave)) / pixel_scale
+        size = size or 2 * int(np.ceil(3 * fwhm)) + 1
+        offsets = np.arange(-0.4, 0.5, 0.2)  # five samples across a pixel
+        axis = (np.arange(size) - size // 2)[:, None] + offsets
+        x, y = np.meshgrid(axis.ravel(), axis.ravel())
+        image = self._profile(fwhm)(x, y).reshape(size, 5, size, 5).mean(axis=(1, 3))
+        return image / image.sum()
+
+    def _profile(self, fwhm):
+        if self.beta is None:
+            sigma = fwhm * gaussian_fwhm_to_sigma
+            return Gaussian2D(x_stddev=sigma, y_stddev=sigma)
+        gamma = fwhm / (2 * np.sqrt(2 ** (1 / self.beta) - 1))
+        return Moffat2D(gamma=gamma, alpha=self.beta)
+
+
+#: assumed when neither the data nor the user tell the PSF: the median seeing of MUSE's wide field
+DEFAULT_PSF = PSF(0.8)
+
+
+def as_psf(value):
+    """Return a PSF from a `PSF`, or from a FWHM in arcsec.
+
+    Raises
+    ------
+    SettingError
+        If it is neither, or the FWHM is not positive.
+    """
+    if isinstance(value, PSF):
+        return value
+    try:
+        fwhm = float(value)
+    except (TypeError, ValueError):
+        fwhm = np.nan
+    if not fwhm > 0:
+        raise SettingError(f"psf must be a PSF or a FWHM above 0 arcsec, not {value!r}; give for example psf=0.7")
+    return PSF(fwhm)
+
+
+def lsf_fwhm(wave):
+    """Return the FWHM of MUSE's line-spread function in Angstrom.
+
+    Parameters
+    ----------
+    wave : array_like
+        Wavelength in Angstrom.
+
+    Notes
+    -----
+    Bacon et al. 2017, A&A 608, A1, equation 7.
+    """
+    wave = np.asarray(wave, float)
+    return 5.866e-8 * wave**2 - 9.187e-4 * wave + 6.040
+
+
+def read_psf(header, pixel_scale, reference=7000.0):
+    """Read the PSF from the FSF keywords of a MUSE cube.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The cube's primary header.
+    pixel_scale : float
+        Pixel size in arcsec.
+    reference : float
+        Wavelength in Angstrom at which beta, which may vary, is taken.
+
+    Returns
+    -------
+    PSF or None
+        The mean over the fields of a mosaic; None when there are no such keywords.
+    """
+    if "FSFMODE" not in header:
+        return None
+    from mpdaf.MUSE import FSFModel
+
+    numbers = [k for k in range(100) if f"FSF{k:02d}BET" in header or f"FSF{k:02d}FNC" in header]
+    models = [FSFModel.read(header, field=k, pixstep=pixel_scale) for k in numbers]
+    if not models:
+        return None
+    widths = sum(_fwhm_polynomial(model, reference) for model in models) / len(models)
+    beta = float(np.mean([model.get_beta(reference) for model in models]))
+    fwhm, slope, *higher = (*widths.coef, 0.0)[: max(2, len(widths.coef))]
+    return PSF(float(fwhm), float(slope), beta, reference, tuple(map(float, higher)))
+
+
+def _fwhm_polynomial(model, reference):
+    """Return FWHM(wave - reference) in arcsec; MPDAF's polynomial is in its own scaled wavelength."""
+    start, end = model.lbrange
+    scaled = Polynomial(((reference - start) / (end - start) - 0.5, 1 / (end - start)))
+    return Polynomial(model.fwhm_pol[::-1])(scaled)
