@@ -1,12 +1,15 @@
 """The short way: choose a plugin by name and let it work."""
 
-from museml.errors import SettingError
+from museml.classification import Classifier
+from museml.detection import Detector
+from museml.errors import ContractError, SettingError
 from museml.plugins import load_plugins
 
 __all__ = ["classify", "detect", "get_classifier", "get_detector"]
 
 DEFAULT_DETECTOR = "joint"
 DEFAULT_CLASSIFIER = "lines"
+BASES = {"detector": Detector, "classifier": Classifier}
 
 
 def get_detector(name=DEFAULT_DETECTOR, **settings):
@@ -75,8 +78,13 @@ def classify(data, classifier=DEFAULT_CLASSIFIER, **settings):
 
 def _create(kind, name, settings):
     cls = load_plugins().registry.get(kind, name).load()
-    known = cls().settings()
+    if not (isinstance(cls, type) and issubclass(cls, BASES[kind])):
+        raise ContractError(f"the {kind} {name!r} is {cls!r}; it must be a subclass of museml.{BASES[kind].__name__}")
+    known = cls.setting_names()
     unknown = [setting for setting in settings if setting not in known]
     if unknown:
         raise SettingError(f"the {kind} {name!r} has no setting {unknown[0]!r}; known: {', '.join(known) or 'none'}")
-    return cls(**settings)
+    try:
+        return cls(**settings)
+    except TypeError as error:
+        raise ContractError(f"the {kind} {name!r} cannot be made: {error}; settings need defaults") from error

@@ -21,10 +21,15 @@ class Component:
     #: kinds of data accepted, see `museml.data`
     accepts = ()
 
+    @classmethod
+    def setting_names(cls):
+        """Return the names of the settings: the keyword-only arguments of ``__init__``."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+
     def settings(self):
         """Return the settings by name, as they were given."""
-        parameters = inspect.signature(type(self).__init__).parameters.values()
-        return {p.name: getattr(self, p.name) for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return {name: getattr(self, name) for name in self.setting_names()}
 
     def provenance(self):
         """Return the metadata of a result: plugin, versions, settings; keys fit a FITS header."""

@@ -32,17 +32,22 @@ class Plugin:
         The distribution it came with.
     reason : str
         Why it, or a part of it, was left out; empty if all is well.
+    added : int
+        Number of detectors, classifiers, models and commands that it added.
     """
 
     name: str
     package: str
     version: str
     reason: str = ""
+    added: int = 0
 
     @property
     def state(self):
-        """``'ok'`` or ``'failed'``."""
-        return "failed" if self.reason else "ok"
+        """``'ok'``, ``'partly'`` if some of its things were left out, or ``'failed'``."""
+        if not self.reason:
+            return "ok"
+        return "partly" if self.added else "failed"
 
 
 class Plugins:
@@ -52,11 +57,11 @@ class Plugins:
         self.registry = Registry()
         self.found = []
         self._strict = strict
-        self._manager = pluggy.PluginManager("museml")
-        self._manager.add_hookspecs(hookspecs)
 
     def load(self, name, package, version, load):
         """Load one plugin; a failure is recorded, or raised if loading is strict.
+
+        Each of its hooks is called by itself: what one hook adds stays when another fails.
 
         Parameters
         ----------
@@ -65,56 +70,74 @@ class Plugins:
         load : callable
             Returns the plugin's module; anything it raises counts as the plugin's failure.
         """
+        problems, added = [], 0
         try:
-            self._register(name, load())
-            problems = self._add_entries(name, package, version)
+            self._refuse_twin(name, package)
+            hooks = _implementations(load())
         except (Exception, SystemExit) as error:
-            self._forget(name)
-            problems = [error]
-        reason = "; ".join(_reason(problem) for problem in problems)
-        self.found.append(Plugin(name, package, version, reason))
-        if reason:
-            self._complain(name, package, reason, problems[0])
+            problems, hooks = [error], []
+        for kind, function in hooks:
+            try:
+                entries = [Entry(kind, spec, name, package, version) for spec in _specs(HOOKS[kind], function)]
+            except PluginError as error:
+                problems.append(error)
+            else:
+                added += sum(self._add(entry, problems) for entry in entries)
+        self._record(Plugin(name, package, version, "; ".join(map(_reason, problems)), added), problems)
 
-    def _register(self, name, module):
-        if self._manager.has_plugin(name):
-            raise PluginError(f"two plugins are called {name!r}; rename the entry point of one")
-        self._manager.register(module, name=name)
-        self._manager.check_pending()
+    def _refuse_twin(self, name, package):
+        for other in self.found:
+            if other.name == name:
+                raise PluginError(
+                    f"packages {other.package!r} and {package!r} both have a plugin called {name!r}; "
+                    "the first is used; rename one entry point or uninstall a package"
+                )
 
-    def _forget(self, name):
-        if name not in {plugin.name for plugin in self.found} and self._manager.has_plugin(name):
-            self._manager.unregister(name=name)
-
-    def _add_entries(self, name, package, version):
-        """Ask this plugin alone for its Specs, so that its failure does not stop the others."""
-        module = self._manager.get_plugin(name)
-        entries = [
-            Entry(kind, _checked(spec, hook), name, package, version)
-            for kind, hook in HOOKS.items()
-            if hasattr(module, hook)
-            for spec in getattr(module, hook)()
-        ]
-        return [problem for entry in entries if (problem := self._add(entry))]
-
-    def _add(self, entry):
+    def _add(self, entry, problems):
         try:
             self.registry.add(entry)
         except PluginError as error:
-            return error
-        return None
+            problems.append(error)
+            return False
+        return True
 
-    def _complain(self, name, package, reason, error):
-        message = f"plugin {name!r} of package {package!r} failed: {reason}"
+    def _record(self, plugin, problems):
+        self.found.append(plugin)
+        if not problems:
+            return
+        how = "failed" if plugin.state == "failed" else "is loaded in part"
+        message = f"plugin {plugin.name!r} of package {plugin.package!r} {how}: {plugin.reason}"
         if self._strict:
-            raise PluginError(message) from error
+            raise PluginError(message) from problems[0]
         warnings.warn(f"{message}; see 'museml plugins'", PluginWarning, stacklevel=4)
 
 
-def _checked(spec, hook):
-    if not isinstance(spec, Spec):
-        raise PluginError(f"{hook} returned {spec!r}; return a list of museml.Spec")
-    return spec
+def _implementations(module):
+    """Return kind and function of each hook in a module, after pluggy has checked names and arguments."""
+    manager = pluggy.PluginManager("museml")  # one for each plugin: nothing of a broken one stays behind
+    manager.add_hookspecs(hookspecs)
+    for hook in HOOKS.values():
+        if callable(getattr(module, hook, None)) and not manager.parse_hookimpl_opts(module, hook):
+            raise PluginError(f"{hook} is not marked; put @museml.hookimpl above it")
+    manager.register(module)
+    manager.check_pending()
+    found = [
+        (kind, impl.function) for kind, hook in HOOKS.items() for impl in getattr(manager.hook, hook).get_hookimpls()
+    ]
+    if not found:
+        raise PluginError(f"it implements no hook; known: {', '.join(HOOKS.values())}")
+    return found
+
+
+def _specs(hook, function):
+    """Call one hook of one plugin and return its Specs."""
+    try:
+        answer = function()
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{hook}: {_reason(error)}") from error
+    if not isinstance(answer, list | tuple) or not all(isinstance(spec, Spec) for spec in answer):
+        raise PluginError(f"{hook} returned {answer!r}; return a list of museml.Spec")
+    return answer
 
 
 def _reason(error):
@@ -122,16 +145,35 @@ def _reason(error):
     return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"
 
 
-def _wanted():
-    """Return a test that says whether an entry point is to be loaded."""
+def _chosen():
+    """Return the names of the entry points to load, or an empty set for all."""
     names = os.environ.get("MUSEML_LOAD_PLUGINS") or conf.load_plugins
-    chosen = {name.strip() for name in names.split(",") if name.strip()}
-    return lambda name: not chosen or name in chosen
+    return {name.strip() for name in names.split(",") if name.strip()}
+
+
+def _points():
+    """Return the entry points to load, in the order of their names and packages."""
+    installed = metadata.entry_points(group=ENTRY_POINT_GROUP)
+    chosen = _chosen()
+    missing = sorted(chosen - {point.name for point in installed} - {"none"})
+    if missing:
+        known = ", ".join(sorted(point.name for point in installed)) or "none"
+        warnings.warn(
+            f"MUSEML_LOAD_PLUGINS or conf.load_plugins names {missing[0]!r}, which is not installed; known: {known}",
+            PluginWarning,
+            stacklevel=3,
+        )
+    points = [point for point in installed if not chosen or point.name in chosen]
+    return sorted(points, key=lambda point: (point.name, _owner(point)))
+
+
+def _owner(point):
+    return (point.dist.name, point.dist.version) if point.dist else ("", "")
 
 
 def _strict():
     value = os.environ.get("MUSEML_STRICT_PLUGINS")
-    return conf.strict_plugins if value is None else value not in ("", "0")
+    return conf.strict_plugins if value is None else value.lower() not in ("", "0", "false", "no")
 
 
 @cache
@@ -149,10 +191,8 @@ def load_plugins():
     """
     from museml import builtins
 
-    plugins, wanted = Plugins(_strict()), _wanted()
+    plugins = Plugins(_strict())
     plugins.load("builtins", "museml", __version__, lambda: builtins)
-    for point in metadata.entry_points(group=ENTRY_POINT_GROUP):
-        if wanted(point.name):
-            package = point.dist.name if point.dist else ""
-            plugins.load(point.name, package, point.dist.version if point.dist else "", point.load)
+    for point in _points():
+        plugins.load(point.name, *_owner(point), point.load)
     return plugins

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 
-from museml.errors import PluginError, UnknownNameError
+from museml.data import KINDS as DATA_KINDS
+from museml.errors import MusemlError, PluginError, UnknownNameError
 
 __all__ = ["KINDS", "Entry", "Registry", "Spec"]
 
@@ -26,12 +27,26 @@ class Spec:
         Kinds of data, see `museml.data.KINDS`; empty for a command.
     summary : str
         One line for people.
+
+    Raises
+    ------
+    PluginError
+        If one of them breaks these rules.
     """
 
     name: str
     target: str
     accepts: tuple = ()
     summary: str = ""
+
+    def __post_init__(self):
+        if not (isinstance(self.name, str) and self.name.strip() == self.name != ""):
+            raise PluginError(f"the name of a Spec is {self.name!r}; give a word, such as 'lines'")
+        if not (isinstance(self.target, str) and all(self.target.partition(":"))):
+            raise PluginError(f"the target of Spec {self.name!r} is {self.target!r}; write 'package.module:Name'")
+        if not isinstance(self.accepts, tuple) or not set(self.accepts) <= set(DATA_KINDS):
+            known = ", ".join(map(repr, DATA_KINDS))
+            raise PluginError(f"Spec {self.name!r} accepts {self.accepts!r}; give a tuple of some of {known}")
 
 
 @dataclass(frozen=True)
@@ -50,15 +65,17 @@ class Entry:
         Raises
         ------
         PluginError
-            If the target cannot be imported.
+            If the target cannot be imported, for whatever reason.
         """
         module, _, name = self.spec.target.partition(":")
         try:
             return getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except MusemlError:
+            raise
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"the {self.kind} {self.spec.name!r} of package {self.package!r} cannot be loaded from "
-                f"{self.spec.target!r}: {error}; repair or uninstall that package"
+                f"{self.spec.target!r}: {type(error).__name__}: {error}; repair or uninstall that package"
             ) from error
 
 
