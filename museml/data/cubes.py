@@ -185,9 +185,9 @@ def _read(path):
     if not path.is_file():
         raise InputError(f"a cube must be an existing file; there is none at {str(path)!r}; check the path")
     try:
-        with _quiet():
-            _check_size(path)
-            return Cube(str(path))
+        with _quiet(), fits.open(path) as hdus:
+            _check_size(path, hdus)
+            return Cube(str(path), hdulist=hdus)
     except InputError:
         raise
     except Exception as error:
@@ -197,10 +197,9 @@ def _read(path):
         ) from error
 
 
-def _check_size(path):
+def _check_size(path, hdus):
     """Refuse a file that ends before its headers say so; reading it would fail halfway."""
-    with fits.open(path, mode="readonly") as hdus:
-        end = max(hdu.fileinfo()["datLoc"] + hdu.fileinfo()["datSpan"] for hdu in hdus)
+    end = max(hdu.fileinfo()["datLoc"] + hdu.fileinfo()["datSpan"] for hdu in hdus)
     size = path.stat().st_size
     if path.suffix != ".gz" and size < end:
         raise InputError(

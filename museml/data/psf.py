@@ -7,7 +7,7 @@ from astropy.modeling.functional_models import Gaussian2D, Moffat2D
 from astropy.stats import gaussian_fwhm_to_sigma
 from numpy.polynomial import Polynomial
 
-from museml.errors import SettingError
+from museml.errors import InputError, SettingError
 
 __all__ = ["DEFAULT_PSF", "PSF", "as_psf", "lsf_fwhm", "read_psf"]
 
@@ -128,15 +128,23 @@ def read_psf(header, pixel_scale, reference=7000.0):
     -------
     PSF or None
         The mean over the fields of a mosaic; None when there are no such keywords.
-    """
-    if "FSFMODE" not in header:
-        return None
-    from mpdaf.MUSE import FSFModel
 
+    Raises
+    ------
+    InputError
+        If the keywords are incomplete.
+    """
     numbers = [k for k in range(100) if f"FSF{k:02d}BET" in header or f"FSF{k:02d}FNC" in header]
-    models = [FSFModel.read(header, field=k, pixstep=pixel_scale) for k in numbers]
-    if not models:
+    if "FSFMODE" not in header or not numbers:
         return None
+    from mpdaf.MUSE.fsf import MoffatModel2
+
+    try:
+        models = [MoffatModel2.from_header(header, pixel_scale, field=k) for k in numbers]
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"FSF keywords must be complete; MPDAF cannot read them: {error}; correct or remove FSFMODE"
+        ) from error
     widths = sum(_fwhm_polynomial(model, reference) for model in models) / len(models)
     beta = float(np.mean([model.get_beta(reference) for model in models]))
     fwhm, slope, *higher = (*widths.coef, 0.0)[: max(2, len(widths.coef))]
