@@ -85,6 +85,6 @@ class Detector(Component, ABC):
 
     def _finish(self, detections, data):
         ranked = detections[np.argsort(-detections["score"], kind="stable")]
-        ranked["id"] = np.arange(1, len(ranked) + 1)
+        ranked["id"][:] = np.arange(1, len(ranked) + 1)
         ranked.meta = {"MEDIUM": getattr(data, "medium", ""), **self.provenance(), **detections.meta}
         return ranked
