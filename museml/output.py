@@ -1,0 +1,172 @@
+"""Files that appear under their name only when whole, and the formats of tables."""
+
+import errno
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from museml.errors import OutputError, SettingError
+
+__all__ = ["FORMATS", "format_of", "make_folder", "remove_parts", "whole_file", "write_json", "write_table"]
+
+#: format of a table -> suffix of its file
+FORMATS = {"fits": ".fits", "ecsv": ".ecsv", "votable": ".vot"}
+_SUFFIXES = {suffix: name for name, suffix in FORMATS.items()} | {".fit": "fits", ".xml": "votable"}
+_REMEDIES = {
+    errno.ENOSPC: "free some space or choose another disk",
+    errno.EDQUOT: "free some of your quota or choose another disk",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.EROFS: "choose a folder that you may write to",
+    errno.ENOENT: "make the folder first",
+    errno.ENOTDIR: "a part of the path is a file; choose another path",
+}
+
+
+@contextmanager
+def whole_file(path):
+    """Give a temporary name beside ``path`` to write to; the file gets its own name when whole.
+
+    Whatever stops the writing, the temporary file is removed and an older file of the name stays.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written: a full disk, no permission, ...
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise _refused(path, error) from error
+    finally:
+        _remove(part)
+
+
+def make_folder(path):
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputError(f"the output must be a folder; {str(path)!r} is a file; choose another name") from error
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def remove_parts(folder):
+    """Remove what a killed run left half-written below a folder."""
+    for part in Path(folder).rglob(".*.part"):
+        _remove(part)
+
+
+def format_of(path):
+    """Return the table format that a file's suffix stands for: 'fits', 'ecsv' or 'votable'.
+
+    Raises
+    ------
+    SettingError
+        If the suffix is not known.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise SettingError(
+            f"the suffix of a table must be one of {', '.join(_SUFFIXES)}; {str(path)!r} has {suffix!r}; "
+            "rename the output"
+        )
+    return _SUFFIXES[suffix]
+
+
+def write_table(table, path, format=None):
+    """Write a table with its units, descriptions and UCDs.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        Columns' UCDs are taken from ``meta['ucd']``.
+    path : path
+        The file; one that exists is replaced.
+    format : {'fits', 'ecsv', 'votable'}
+        By default from the suffix.
+
+    Raises
+    ------
+    SettingError
+        If there is no such format.
+    OutputError
+        If the file cannot be written.
+    """
+    format = format or format_of(path)
+    if format not in FORMATS:
+        raise SettingError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
+    with whole_file(path) as part:
+        if format == "fits":
+            _fits(table).writeto(part, overwrite=True)
+        else:
+            _plain(table).write(part, format="ascii.ecsv" if format == "ecsv" else "votable", overwrite=True)
+
+
+def write_json(values, path):
+    """Write a dictionary as JSON.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with whole_file(path) as part:
+        part.write_text(json.dumps(values, indent=2, sort_keys=True, default=str) + "\n")
+
+
+def _fits(table):
+    """Return the HDUs; descriptions and UCDs go into the customary keywords TCOMMn and TUCDn."""
+    plain = _plain(table)
+    for column in plain.itercols():
+        column.description = column.format = None
+        column.meta = {}
+    hdu = fits.table_to_hdu(plain)
+    for number, name in enumerate(table.colnames, 1):
+        column = table[name]
+        if column.description:
+            hdu.header[f"TCOMM{number}"] = column.description
+        if column.meta.get("ucd"):
+            hdu.header[f"TUCD{number}"] = column.meta["ucd"]
+    return fits.HDUList([fits.PrimaryHDU(), hdu])
+
+
+def _plain(table):
+    """Return a copy as an astropy Table with text columns that no format stumbles over."""
+    from astropy.table import Table
+
+    plain = Table(table, copy=True)
+    plain.meta = {str(key): value for key, value in table.meta.items()}
+    for name in plain.colnames:
+        if plain[name].dtype.kind == "O":
+            plain[name] = np.asarray(plain[name].astype(str))
+    return plain
+
+
+def _remove(path):
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # the folder is gone or read-only; there is nothing to remove then
+        return
+
+
+def _refused(path, error):
+    if isinstance(error, OutputError):
+        return error
+    reason = error.strerror or " ".join(str(error).split())
+    remedy = _REMEDIES.get(error.errno, "check the disk and its permissions")
+    return OutputError(f"{str(path)!r} cannot be written: {reason}; {remedy}")
