@@ -40,7 +40,7 @@ class PSF:
         """Return the FWHM in arcsec at wavelengths in Angstrom."""
         return Polynomial((self.fwhm, self.slope, *self.higher))(np.asarray(wave) - self.reference)
 
-    def image(self, wave, pixel_scale, size=None):
+    def image(self, wave, pixel_scale, size=None, offset=(0.0, 0.0)):
         """Return the PSF as an image that adds up to 1.
 
         Parameters
@@ -51,17 +51,19 @@ class PSF:
             Pixel size in arcsec.
         size : int
             Side of the image in pixels, odd; by default three FWHM to each side.
+        offset : (float, float)
+            Where the centre is, in pixels from that of the middle pixel: (y, x).
 
         Returns
         -------
         ndarray, shape (size, size)
-            Centred on the middle pixel, averaged over each pixel's area.
+            Averaged over each pixel's area.
         """
         fwhm = float(self.fwhm_at(wave)) / pixel_scale
         size = size or 2 * int(np.ceil(3 * fwhm)) + 1
         offsets = np.arange(-0.4, 0.5, 0.2)  # five samples across a pixel
         axis = (np.arange(size) - size // 2)[:, None] + offsets
-        x, y = np.meshgrid(axis.ravel(), axis.ravel())
+        x, y = np.meshgrid(axis.ravel() - offset[1], axis.ravel() - offset[0])
         image = self._profile(fwhm)(x, y).reshape(size, 5, size, 5).mean(axis=(1, 3))
         return image / image.sum()
 

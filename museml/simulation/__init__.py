@@ -1,0 +1,1 @@
+"""Data with a known truth: noise, spectra and cubes."""

@@ -1,0 +1,250 @@
+"""Objects drawn at random for a cube: single lines, galaxies with several lines, continuum sources."""
+
+import numpy as np
+from astropy.table import MaskedColumn, Table, vstack
+
+from museml.data.cubes import open_cube
+from museml.data.linelist import LINES
+from museml.data.psf import DEFAULT_PSF, lsf_fwhm
+from museml.data.spectral import to_air
+from museml.errors import SettingError
+from museml.simulation.stamps import continuum_spectrum, continuum_stamp, line_stamp
+
+__all__ = ["TRUTH", "join", "random_continua", "random_galaxies", "random_lines"]
+
+LIGHT = 299792.458  # km/s
+#: column of a truth table -> (unit, description)
+TRUTH = {
+    "id": (None, "number of the line or continuum, from 1"),
+    "source": (None, "number of the object, from 1"),
+    "kind": (None, "'line', 'galaxy' or 'continuum'"),
+    "line": (None, "name of the line in MPDAF's list, or empty"),
+    "x": ("pix", "position along the first image axis, from 0"),
+    "y": ("pix", "position along the second image axis, from 0"),
+    "ra": ("deg", "right ascension"),
+    "dec": ("deg", "declination"),
+    "z": (None, "redshift; none for an isolated line or a continuum"),
+    "wave": ("Angstrom", "wavelength in the cube's medium; none for a continuum"),
+    "fwhm": ("Angstrom", "observed width of the line; none for a continuum"),
+    "flux": ("1e-20 erg / (s cm2)", "flux, of a continuum over the cube's range"),
+    "snr": (None, "S/N of the filter that matches PSF and line (or spectrum) in white noise"),
+    "slope": (None, "continuum flux density goes with wavelength to this power"),
+    "size": ("arcsec", "FWHM of the object before the PSF"),
+}
+MARGIN = 3  # pixels that objects keep from the border
+
+
+def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), velocity=(50.0, 300.0), size=0.0, psf=None):
+    """Draw isolated lines.
+
+    Parameters
+    ----------
+    cube : CubeData, `~mpdaf.obj.Cube` or path
+        Gives grid and noise; it is not changed.
+    n : int
+        Number of lines.
+    seed : int or `~numpy.random.Generator`
+        Source of randomness.
+    snr : (float, float)
+        Range of the matched filter's S/N, drawn evenly.
+    velocity : (float, float)
+        Range of the intrinsic FWHM in km/s; the line-spread function is added.
+    size : float
+        FWHM of the objects before the PSF, in arcsec.
+    psf : PSF
+        By default that of the cube.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        With the columns of `TRUTH`.
+    """
+    cube, rng = open_cube(cube), np.random.default_rng(seed)
+    edge = min(10, len(cube.wave) // 4)
+    wave = np.interp(rng.uniform(edge, len(cube.wave) - 1 - edge, n), np.arange(len(cube.wave)), cube.wave)
+    x, y = _positions(cube, n, rng)
+    columns = {"source": np.arange(1, n + 1), "x": x, "y": y, "wave": wave, "size": np.full(n, float(size))}
+    columns["fwhm"] = _width(wave, rng.uniform(*velocity, n))
+    truth = truth_table(cube, "line", columns)
+    return _scaled(truth, rng.uniform(*snr, n), cube, psf)
+
+
+def random_galaxies(cube, n, seed=0, *, z=(0.05, 1.4), snr=(4.0, 12.0), continuum=False, size=0.0, psf=None):
+    """Draw galaxies with emission lines at plausible ratios; beyond z = 2.9 Lyman alpha alone.
+
+    Parameters
+    ----------
+    cube, n, seed, size, psf
+        As for `random_lines`.
+    z : (float, float)
+        Range of the redshift, drawn evenly among those with a line in the cube.
+    snr : (float, float)
+        Range of the S/N of the brightest line.
+    continuum : bool
+        Whether each has a continuum too, of observed equivalent width 20 to 200 Angstrom.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        With the columns of `TRUTH`; one row per line, and one for the continuum.
+    """
+    cube, rng = open_cube(cube), np.random.default_rng(seed)
+    galaxies = [_galaxy(cube, rng, z, snr, continuum, size, psf) for _ in range(n)]
+    return join([truth_table(cube, "galaxy", {}), *galaxies])
+
+
+def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.0, 9.0), size=0.0, psf=None):
+    """Draw continuum sources.
+
+    Parameters
+    ----------
+    cube, n, seed, size, psf
+        As for `random_lines`.
+    snr : (float, float)
+        Range of the S/N over the whole cube, drawn evenly in its logarithm.
+    pairs : int
+        How many of them get a companion.
+    separation : (float, float)
+        Range of the distance of companions in pixels.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        With the columns of `TRUTH`.
+    """
+    cube, rng = open_cube(cube), np.random.default_rng(seed)
+    x, y = _positions(cube, n, rng)
+    x, y = np.hstack([(x, y), _companions(cube, x[:pairs], y[:pairs], separation, rng)])
+    total = n + pairs
+    columns = {"source": np.arange(1, total + 1), "x": x, "y": y, "size": np.full(total, float(size))}
+    columns["slope"] = rng.uniform(-2, 1, total)
+    truth = truth_table(cube, "continuum", columns)
+    return _scaled(truth, np.exp(rng.uniform(*np.log(snr), total)), cube, psf)
+
+
+def join(truths):
+    """Put truth tables one under the other and number rows and objects anew."""
+    offsets = np.cumsum([0] + [max(truth["source"], default=0) for truth in truths])
+    parts = [truth.copy() for truth in truths]
+    for part, offset in zip(parts, offsets, strict=False):
+        part["source"] += offset
+    truth = vstack(parts)
+    truth["id"] = np.arange(1, len(truth) + 1)
+    return truth
+
+
+def truth_table(cube, kind, columns):
+    """Make a truth table of the given columns; what is not given is 0, empty or masked."""
+    n = len(columns.get("x", ()))
+    full = {name: np.zeros(n) for name in TRUTH} | {"kind": np.full(n, kind, "U9"), "line": np.full(n, "", "U10")}
+    full |= {name: np.ma.masked_all(n) for name in ("z", "wave", "fwhm")}
+    full |= {"id": np.arange(1, n + 1), "source": np.ones(n, int)} | columns
+    full["ra"], full["dec"] = cube.pixel_to_sky(full["x"], full["y"])
+    return Table([MaskedColumn(full[k], name=k, unit=u, description=text) for k, (u, text) in TRUTH.items()])
+
+
+def line_ratios(rng):
+    """Draw the fluxes of a star-forming galaxy's lines relative to H beta.
+
+    Fixed are the ratios of atomic physics ([OIII] 2.98, [NII] 3.05: Storey & Zeippen 2000, MNRAS 312, 813); H alpha
+    is 2.86 (case B) times some reddening; the others scatter about as they do in nearby galaxies.
+    """
+    halpha, oiii = 2.86 * 10 ** rng.uniform(0, 0.2), 10 ** rng.normal(0.25, 0.3)
+    nii, sii = halpha * 10 ** rng.normal(-0.6, 0.2), halpha * 10 ** rng.normal(-0.7, 0.1)
+    oii, blue = 10 ** rng.normal(0.4, 0.2), rng.uniform(0.4, 0.6)
+    return {
+        "LYALPHA": 10.0, "OII3727": oii * blue, "OII3729": oii * (1 - blue),
+        "HBETA": 1.0, "OIII4960": oiii / 2.98, "OIII5008": oiii,
+        "NII6550": nii / 3.05, "HALPHA": halpha, "NII6585": nii,
+        "SII6718": 0.57 * sii, "SII6733": 0.43 * sii,
+    }  # fmt: skip
+
+
+def _galaxy(cube, rng, z_range, snr_range, continuum, size, psf):
+    """Return the rows of one galaxy."""
+    names, wave, ratios, z = _visible_lines(cube, rng, z_range)
+    n = len(names)
+    x, y = np.repeat(_positions(cube, 1, rng), n, axis=1)
+    columns = {"line": names, "x": x, "y": y, "z": np.full(n, z), "wave": wave, "size": np.full(n, float(size))}
+    truth = truth_table(cube, "galaxy", columns | {"fwhm": _width(wave, rng.uniform(50, 250))})
+    truth["flux"] = ratios
+    brightest, wanted = _snr(truth, cube, psf).max(), rng.uniform(*snr_range)
+    truth = _scaled(truth, wanted / brightest * _snr(truth, cube, psf), cube, psf)
+    width = np.exp(rng.uniform(*np.log([20, 200])))
+    return vstack([truth, _galaxy_continuum(truth, width, cube, psf)]) if continuum else truth
+
+
+def _visible_lines(cube, rng, z_range):
+    """Draw redshifts until lines fall into the cube; return their names, wavelengths, ratios and the redshift."""
+    ratios = line_ratios(rng)
+    rest = np.array([LINES[name].wave for name in ratios])
+    low, high = cube.wave[0], cube.wave[-1]
+    margin = min(10.0, (high - low) / 10)
+    for _ in range(10_000):
+        z = rng.uniform(*z_range)
+        wave = rest * (1 + z) if cube.medium == "vacuum" else to_air(rest * (1 + z), "vacuum")
+        seen = (wave > low + margin) & (wave < high - margin)
+        if seen.any():
+            return np.array(list(ratios), "U10")[seen], wave[seen], np.array(list(ratios.values()))[seen], z
+    raise SettingError(
+        f"the redshift range must bring a line into the cube's {low:.0f}-{high:.0f} Angstrom; {z_range} does not; "
+        "widen it"
+    )
+
+
+def _galaxy_continuum(lines, width, cube, psf):
+    """Return the row of the continuum under a galaxy's lines, by the equivalent width of the brightest."""
+    best = lines[np.argmax(lines["flux"])]
+    columns = {name: np.array([best[name]]) for name in ("x", "y", "z", "size")} | {"slope": np.array([-1.0])}
+    truth = truth_table(cube, "continuum", columns)
+    truth["flux"] = best["flux"] / width / np.interp(best["wave"], cube.wave, continuum_spectrum(cube.wave, -1.0))
+    truth["snr"] = _snr(truth, cube, psf)
+    return truth
+
+
+def _positions(cube, n, rng):
+    """Draw positions, away from the border; shape (2, n): x and y."""
+    margins = [min(MARGIN, (length - 1) / 4) for length in cube.shape[:0:-1]]
+    return np.array([rng.uniform(m, k - 1 - m, n) for k, m in zip(cube.shape[:0:-1], margins, strict=True)])
+
+
+def _companions(cube, x, y, separation, rng):
+    """Draw positions at a distance from given ones, inside the field where there is room; shape (2, n)."""
+    distance, angle = rng.uniform(*separation, len(x)), rng.uniform(0, 2 * np.pi, len(x))
+    steps = distance * np.cos(angle), distance * np.sin(angle)
+    far = [
+        np.where((p + s > 0) & (p + s < k - 1), p + s, p - s)
+        for p, s, k in zip((x, y), steps, cube.shape[:0:-1], strict=True)
+    ]
+    return np.array(far)
+
+
+def _width(wave, velocity):
+    """Return the observed FWHM in Angstrom of lines of intrinsic FWHM in km/s."""
+    return np.hypot(lsf_fwhm(wave), wave * velocity / LIGHT)
+
+
+def _scaled(truth, snr, cube, psf):
+    """Set the fluxes so that the rows have the given S/N."""
+    truth["flux"] = 1.0
+    truth["flux"] = snr / _snr(truth, cube, psf)
+    truth["snr"] = snr
+    return truth
+
+
+def _snr(truth, cube, psf):
+    """Return the S/N of the matched filter for each row."""
+    psf = psf or cube.psf or DEFAULT_PSF
+    make = {"continuum": continuum_stamp}
+    return np.array([row["flux"] * _unit_snr(make.get(row["kind"], line_stamp)(row, cube, psf), cube) for row in truth])
+
+
+def _unit_snr(placed, cube):
+    """Return the S/N that a flux of 1 would have: sqrt(sum t^2 / variance) over the valid voxels."""
+    (planes, rows, columns), stamp = placed
+    total = 0.0
+    for start in range(planes.start, planes.stop, 64):
+        stop = min(start + 64, planes.stop)
+        variance = cube.block(start, stop)[1][:, rows, columns]
+        total += np.nansum(stamp[start - planes.start : stop - planes.start] ** 2 / variance)
+    return np.sqrt(total)
