@@ -1,0 +1,219 @@
+"""One spectrum, from what an astronomer holds it in."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import VarianceUncertainty
+from astropy.table import Table
+
+from museml.data.spectral import medium_of
+from museml.errors import InputError, PredictionFlag
+
+__all__ = ["PREFERRED", "OneSpectrum", "from_mpdaf", "from_source", "from_specutils", "from_table", "stem"]
+
+#: spectra of a Source, the best first; used when its header has no REFSPEC
+PREFERRED = (
+    "MUSE_PSF_SKYSUB", "MUSE_WHITE_SKYSUB", "MUSE_TOT_SKYSUB", "MUSE_PSF", "MUSE_WHITE", "MUSE_TOT",
+)  # fmt: skip
+
+
+@dataclass
+class OneSpectrum:
+    """A spectrum with its errors; bad pixels are masked when it is made.
+
+    Attributes
+    ----------
+    id : str
+        Its name.
+    wave : ndarray, shape (n,)
+        Wavelengths in Angstrom.
+    medium : str
+        'air' or 'vacuum'.
+    flux, var : ndarray, shape (n,)
+        Flux and its variance.
+    mask : ndarray of bool, shape (n,)
+        True where the pixel is not valid.
+    unit : `~astropy.units.Unit` or None
+        Unit of the flux.
+    lines : `~astropy.table.Table` or None
+        Lines detected in it.
+    flags : int
+        Bits of `~museml.errors.PredictionFlag`.
+    """
+
+    id: str
+    wave: np.ndarray
+    medium: str
+    flux: np.ndarray
+    var: np.ndarray
+    mask: np.ndarray = None
+    unit: u.Unit = None
+    lines: Table = None
+    flags: int = field(default=0, init=False)
+
+    def __post_init__(self):
+        self.wave = np.asarray(self.wave, float)
+        self.flux, self.var = np.asarray(self.flux, float), np.asarray(self.var, float)
+        self._check_axis()
+        masked = np.zeros(self.flux.shape, bool) if self.mask is None else np.array(self.mask, bool)
+        with np.errstate(invalid="ignore"):
+            usable = ~masked & np.isfinite(self.flux) & np.isfinite(self.var)
+            self.mask = ~(usable & (self.var > 0))
+            negative = np.any(usable & (self.var < 0))
+        self.flags = self._flags(negative)
+
+    @property
+    def problem(self):
+        """Why the spectrum holds no information, in words; empty if it does."""
+        if self.flags & PredictionFlag.NO_DATA:
+            return "it has no valid pixel: all are NaN, masked or without a positive variance"
+        if self.flags & PredictionFlag.CONSTANT:
+            return "it is constant"
+        return ""
+
+    def _check_axis(self):
+        if self.flux.shape != self.wave.shape or self.var.shape != self.wave.shape or self.wave.ndim != 1:
+            raise InputError(
+                "wavelength, flux and variance must have one shape (n,); "
+                f"{self.id!r} has {self.wave.shape}, {self.flux.shape} and {self.var.shape}; correct the arrays"
+            )
+        if len(self.wave) < 2 or not np.all(np.diff(self.wave) > 0):
+            raise InputError(
+                f"wavelengths must increase over 2 pixels or more; those of {self.id!r} do not; sort the spectrum"
+            )
+
+    def _flags(self, negative):
+        flags = PredictionFlag.BAD_ERRORS if negative else PredictionFlag.NONE
+        valid = self.flux[~self.mask]
+        if not len(valid):
+            return int(flags | PredictionFlag.NO_DATA)
+        if np.ptp(valid) == 0:
+            flags |= PredictionFlag.CONSTANT
+        if len(valid) < 0.5 * len(self.flux):
+            flags |= PredictionFlag.LOW_COVERAGE
+        return int(flags)
+
+
+def stem(path):
+    """Return a file's name without folder and endings."""
+    return re.sub(r"(\.(fits?|ecsv|vot|xml|csv))?(\.gz)?$", "", Path(path).name, flags=re.IGNORECASE)
+
+
+def from_mpdaf(spectrum, name, lines=None):
+    """Return a `~mpdaf.obj.Spectrum` as OneSpectrum."""
+    if spectrum.wave is None:
+        raise InputError(f"a spectrum must have a wavelength axis; {name!r} has none; give it wave=WaveCoord(...)")
+    if spectrum.var is None:
+        raise _no_variance(name, "give it var=...")
+    medium = medium_of(spectrum.wave.wcs.wcs.ctype[0])
+    if not medium:
+        raise _no_medium(name, "set CTYPE1 (WaveCoord: ctype) to 'AWAV' for air or 'WAVE' for vacuum")
+    wave = _angstrom(spectrum.wave.coord(np.arange(spectrum.shape[0])) * u.Unit(spectrum.wave.unit), name)
+    mask = np.ma.getmaskarray(spectrum.data)
+    flux, var = np.ma.getdata(spectrum.data), np.ma.getdata(spectrum.var)
+    return OneSpectrum(name, wave, medium, flux, var, mask, spectrum.unit, lines)
+
+
+def from_source(source, name):
+    """Return the reference spectrum of a `~mpdaf.sdetect.Source`.
+
+    That is the one its header names as REFSPEC; else the first of `PREFERRED` that it has; else its only one.
+    """
+    lines = source.lines if source.lines is not None and "LBDA_OBS" in source.lines.colnames else None
+    return from_mpdaf(source.spectra[reference(source, name)], name, lines)
+
+
+def reference(source, name):
+    """Return the name of the spectrum to use of a Source."""
+    known = list(source.spectra)
+    wanted = source.header.get("REFSPEC")
+    candidates = [wanted] if wanted else [*PREFERRED, *(known if len(known) == 1 else ())]
+    for candidate in candidates:
+        if candidate in known:
+            return candidate
+    raise InputError(
+        f"a Source must say by REFSPEC in its header which spectrum to use; {name!r} has "
+        f"REFSPEC {wanted!r} and the spectra {', '.join(sorted(known)) or 'none'}; set REFSPEC to one of them"
+    )
+
+
+def from_specutils(spectrum, name, row=None):
+    """Return a specutils Spectrum, or a row of one with a two-dimensional flux, as OneSpectrum."""
+    pick = (lambda values: values) if row is None else (lambda values: values[row])
+    if spectrum.uncertainty is None:
+        raise _no_variance(name, "give it uncertainty=StdDevUncertainty(...)")
+    medium = _medium_of_meta(spectrum.meta) or medium_of(_ctype(spectrum.wcs))
+    if not medium:
+        raise _no_medium(name, "set spectrum.meta['medium'] to 'air' or 'vacuum'")
+    wave = _angstrom(spectrum.spectral_axis, name)
+    order = slice(None, None, -1 if wave[0] > wave[-1] else 1)
+    var = spectrum.uncertainty.represent_as(VarianceUncertainty).array
+    mask = None if spectrum.mask is None else pick(spectrum.mask)[order]
+    flux = pick(spectrum.flux.value)[order]
+    return OneSpectrum(name, wave[order], medium, flux, pick(var)[order], mask, spectrum.flux.unit)
+
+
+def from_table(table, name):
+    """Return a table with the columns wave, flux and ivar as OneSpectrum."""
+    columns = {column.lower(): column for column in table.colnames}
+    missing = [column for column in ("wave", "flux", "ivar") if column not in columns]
+    if missing == ["ivar"]:
+        raise _no_variance(name, "add a column 'ivar', the inverse variance")
+    if missing:
+        raise InputError(
+            f"a table of a spectrum must have the columns wave, flux and ivar; {name!r} lacks {missing[0]!r}; "
+            f"it has {', '.join(table.colnames) or 'none'}; rename its columns"
+        )
+    medium = _medium_of_meta(table.meta)
+    if not medium:
+        raise _no_medium(name, "set table.meta['medium'] to 'air' or 'vacuum'")
+    wave, flux, ivar = (_quantity(table[columns[column]]) for column in ("wave", "flux", "ivar"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        var = np.where(ivar.value == 0, np.nan, 1 / ivar.value)
+    return OneSpectrum(name, _angstrom(wave, name), medium, flux.value, var, None, flux.unit)
+
+
+def _quantity(column):
+    """Return a column, masked or not, as Quantity; NaN where masked."""
+    if isinstance(column, u.Quantity):
+        values = getattr(column, "unmasked", column)
+        mask = getattr(column, "mask", False)
+        return np.where(mask, np.nan, values.value) * column.unit
+    values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
+    return values * u.Unit(column.unit or "")
+
+
+def _medium_of_meta(meta):
+    values = {str(key).lower(): value for key, value in meta.items()}
+    text = str(values.get("medium") or "").strip().lower()
+    return text if text in ("air", "vacuum") else medium_of(values.get("ctype1"))
+
+
+def _ctype(wcs):
+    try:
+        return wcs.wcs.ctype[0]
+    except AttributeError:  # a gwcs has no FITS axis type
+        return ""
+
+
+def _angstrom(wave, name):
+    try:
+        return wave.to_value(u.Angstrom)
+    except u.UnitConversionError:
+        raise InputError(
+            f"the wavelength axis must have a unit of length; that of {name!r} is {str(wave.unit)!r}; "
+            "set the unit, for example Angstrom (FITS: CUNIT1)"
+        ) from None
+
+
+def _no_variance(name, remedy):
+    return InputError(f"a spectrum must have variances; {name!r} has none; {remedy}")
+
+
+def _no_medium(name, remedy):
+    return InputError(
+        f"a spectrum must say whether its wavelengths are in air or in vacuum; {name!r} does not; {remedy}"
+    )
