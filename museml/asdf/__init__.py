@@ -1,0 +1,1 @@
+"""How museml's models are written in ASDF: extension, converters, schemas and manifest."""

@@ -1,0 +1,54 @@
+"""How a Batch becomes the array that a network takes: a list of named steps, kept with the model."""
+
+import numpy as np
+
+from museml.errors import ModelError
+
+__all__ = ["STEPS", "check_steps", "prepare_input"]
+
+
+def stretch(values, mask, scale=1.0):
+    """Compress large values: arcsinh(value / scale); masked values become 0."""
+    return np.where(mask, 0, np.arcsinh(values / scale)), mask
+
+
+def append_mask(values, mask):
+    """Add a last channel that is 1 where the first channel is masked."""
+    first = mask[..., :1]
+    return np.concatenate([values, first], axis=-1), np.concatenate([mask, np.zeros_like(first)], axis=-1)
+
+
+#: every step that a model may name: function of (values, mask, **settings) -> (values, mask)
+STEPS = {"stretch": stretch, "append_mask": append_mask}
+
+
+def check_steps(steps):
+    """Raise `ModelError` if a list of steps names one that does not exist."""
+    for step in steps:
+        if not isinstance(step, dict) or step.get("step") not in STEPS:
+            raise ModelError(
+                f"the input preparation has a step {step!r}; known: {', '.join(STEPS)}; update museml or the model"
+            )
+
+
+def prepare_input(batch, steps):
+    """Return the network's input.
+
+    Parameters
+    ----------
+    batch : `~museml.Batch`
+        What the network is asked about.
+    steps : list of dict
+        Each has ``step``, a name of `STEPS`, and that step's settings.
+
+    Returns
+    -------
+    ndarray, shape (n, ...), float32
+        Finite everywhere.
+    """
+    mask = batch.mask | ~np.isfinite(batch.values)
+    values = np.where(mask, 0, batch.values)
+    for step in steps:
+        settings = {name: value for name, value in step.items() if name != "step"}
+        values, mask = STEPS[step["step"]](values, mask, **settings)
+    return np.asarray(values, np.float32)

@@ -1,0 +1,127 @@
+"""Keras, woken up only when a network is really used."""
+
+import os
+import sys
+import tempfile
+import warnings
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+
+from museml.config import conf
+from museml.errors import MissingPackageError, SettingError
+
+__all__ = ["compile_network", "device", "load_keras", "run_padded", "to_array"]
+
+DEVICES = {"cpu": "cpu:0", "gpu": "gpu:0"}
+
+
+def load_keras():
+    """Import Keras with its backend and return it, without TensorFlow's start-up chatter.
+
+    Raises
+    ------
+    MissingPackageError
+        If Keras or its backend is not installed.
+    """
+    if "keras" in sys.modules:
+        return sys.modules["keras"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _quiet():
+            import keras
+    except ImportError as error:
+        raise MissingPackageError(
+            f"networks need the packages keras and tensorflow, but {error.name or error} is missing; "
+            "run 'python -m pip install keras tensorflow'"
+        ) from error
+    return keras
+
+
+@contextmanager
+def _quiet():
+    """Hold back what TensorFlow's libraries write on stderr while they are loaded; show it if that fails."""
+    with tempfile.TemporaryFile() as kept:
+        sys.stderr.flush()
+        stderr = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(stderr, kept.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def device():
+    """Return the context in which networks run, by ``museml.conf.device``.
+
+    Raises
+    ------
+    SettingError
+        If the setting is unknown, or asks for a GPU where there is none.
+    """
+    if conf.device == "auto":
+        return nullcontext()
+    if conf.device not in DEVICES:
+        raise SettingError(f"conf.device must be 'auto', 'cpu' or 'gpu', not {conf.device!r}; set one of these")
+    keras = load_keras()
+    if conf.device == "gpu" and not keras.distribution.list_devices("gpu"):
+        raise SettingError("conf.device is 'gpu', but Keras sees no GPU; set 'auto' or 'cpu'")
+    return keras.device(DEVICES[conf.device])
+
+
+def compile_network(network):
+    """Return a compiled function that maps an array to the network's output as an array.
+
+    Parameters
+    ----------
+    network : `keras.Model`
+        Its inference mode is used. The function should always be given the same shape.
+    """
+    compilers = {"tensorflow": _compile_tensorflow, "jax": _compile_jax}
+    function = compilers.get(load_keras().backend.backend(), _uncompiled)(network)
+    return lambda values: to_array(function(values))
+
+
+def to_array(tensor):
+    """Return a copy of a tensor of any backend as an array of numpy."""
+    with warnings.catch_warnings():  # TensorFlow's variables do not know numpy 2's argument copy
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return np.array(load_keras().ops.convert_to_numpy(tensor))
+
+
+def run_padded(function, values, rows):
+    """Apply a function to an array in parts of exactly ``rows`` rows, the last filled with zeros.
+
+    One shape means one compilation, and an answer that does not depend on how many rows come together.
+    """
+    parts = [_padded_part(function, values[i : i + rows], rows) for i in range(0, len(values), rows)]
+    return np.concatenate(parts)
+
+
+def _padded_part(function, part, rows):
+    padded = np.zeros((rows, *part.shape[1:]), np.float32)
+    padded[: len(part)] = part
+    return function(padded)[: len(part)]
+
+
+def _compile_tensorflow(network):
+    import tensorflow as tf
+
+    return tf.function(lambda values: network(values, training=False), autograph=False)
+
+
+def _compile_jax(network):
+    import jax
+
+    trainable = [variable.value for variable in network.trainable_variables]
+    others = [variable.value for variable in network.non_trainable_variables]
+    return jax.jit(lambda values: network.stateless_call(trainable, others, values, training=False)[0])
+
+
+def _uncompiled(network):
+    return lambda values: network(values, training=False)
