@@ -13,20 +13,18 @@ import numpy as np
 from astropy import units as u
 
 from museml.config import conf
+from museml.data.axis import describe_axis, same_axis
 from museml.data.preparation import check_steps, prepare_input
 from museml.errors import InputError, ModelError, PluginError, SettingError
 from museml.networks.architecture import build_network, check_architecture
 from museml.networks.backend import compile_network, device, load_keras, run_padded, to_array
+from museml.networks.weights import check_shapes, digest_weights
 from museml.output import whole_file
 
 __all__ = ["Model", "ModelCard", "load_model"]
 
 #: rows that the compiled function takes at once; the last part is filled up
 ROWS = 128
-#: bounds that a file must keep
-MAX_WEIGHTS = 10_000
-MAX_BYTES = 1 << 30
-AXIS_TOLERANCE = 0.05  # of a step, between the axis of the data and that of the model
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ class Model:
         axis = None if self.axis is None else [str(self.axis.unit), np.asarray(self.axis.value, float).tolist()]
         parts = [asdict(self.card), self.config, self.preparation, axis, self.calibration]
         text = json.dumps(parts, sort_keys=True, default=float)
-        return {"weights": _digest_weights(self.weights), "description": hashlib.sha256(text.encode()).hexdigest()}
+        return {"weights": digest_weights(self.weights), "description": hashlib.sha256(text.encode()).hexdigest()}
 
     def verify(self, checksums):
         """Raise `ModelError` unless the checksums are those of this model."""
@@ -201,9 +199,9 @@ class Model:
                 f"model {self.card.name!r} takes data of shape {wanted}, the batch has {batch.values.shape[1:-1]}; "
                 f"prepare them as kind {self.card.accepts[0]!r}"
             )
-        if self.axis is not None and not _same_axis(batch.axis, self.axis):
+        if self.axis is not None and not same_axis(batch.axis, self.axis):
             raise InputError(
-                f"model {self.card.name!r} takes data on the axis {_describe(self.axis)}, not {_describe(batch.axis)}; "
+                f"model {self.card.name!r} takes data on the axis {describe_axis(self.axis)}, not {describe_axis(batch.axis)}; "
                 "resample them"
             )
 
@@ -261,16 +259,6 @@ def model_file(entry):
         ) from error
 
 
-def check_shapes(weights):
-    """Raise `ModelError` if the weights are too many or too big; no data are read."""
-    sizes = [_size(weight) for weight in weights.values()]
-    if len(sizes) > MAX_WEIGHTS or sum(sizes) > MAX_BYTES:
-        raise ModelError(
-            f"a model may have {MAX_WEIGHTS} weights and {MAX_BYTES} bytes, this one has {len(sizes)} and {sum(sizes)}; "
-            "get it anew from its origin"
-        )
-
-
 def apply_calibration(outputs, calibration):
     """Return softmax(scale * outputs + offset) of a network's outputs, shape (n, classes)."""
     logits = np.asarray(outputs, float) * calibration["scale"] + np.asarray(calibration["offset"], float)
@@ -296,7 +284,7 @@ def _read(path):
     except Exception as error:  # asdf raises nearly anything on a broken file
         reason = " ".join(str(error).split())[:300]
         raise ModelError(
-            f"'{path}' cannot be read as a model: {reason}; get it anew from its origin or write it with museml.Model.save"
+            f"'{path}' cannot be read as a model: {reason}; get it anew from its origin or write it with Model.save"
         ) from error
 
 
@@ -317,32 +305,3 @@ def _own_models():
     if not folder.is_dir():
         raise SettingError(f"conf.model_folder must be a folder, not '{folder}'; correct the setting")
     return {path.stem: path for path in folder.glob("*.asdf")}
-
-
-def _size(weight):
-    size = np.dtype(weight.dtype).itemsize
-    for length in weight.shape:
-        size *= int(length)
-    return size
-
-
-def _digest_weights(weights):
-    digest = hashlib.sha256()
-    for path in sorted(weights):
-        weight = np.ascontiguousarray(weights[path])
-        little = weight.astype(weight.dtype.newbyteorder("<"))
-        digest.update(json.dumps([path, weight.shape, little.dtype.str]).encode())
-        digest.update(little.tobytes())
-    return digest.hexdigest()
-
-
-def _same_axis(axis, wanted):
-    if axis is None or axis.shape != wanted.shape or not axis.unit.is_equivalent(wanted.unit):
-        return False
-    values = wanted.value
-    step = np.abs(np.diff(values)).min() if len(values) > 1 else 1
-    return bool(np.all(np.abs(axis.to_value(wanted.unit) - values) <= AXIS_TOLERANCE * step))
-
-
-def _describe(axis):
-    return "none" if axis is None else f"{axis[0]:.2f} to {axis[-1]:.2f} in {len(axis)} steps"

@@ -66,7 +66,7 @@ def test_another_shape_is_refused(model):
 
 @pytest.mark.parametrize("axis", [AXIS + 0.5 * u.Angstrom, None, AXIS.value * u.s])
 def test_another_axis_is_refused(model, axis):
-    with pytest.raises(InputError, match="takes data on the axis 0.00 Angstrom to 4.00 Angstrom in 5 steps"):
+    with pytest.raises(InputError, match=r"takes data on the axis 0.00 Angstrom to 4.00 Angstrom in 5 steps"):
         model.predict(batch(axis=axis))
 
 

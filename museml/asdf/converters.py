@@ -54,7 +54,8 @@ class ModelConverter(Converter):
         ModelError
             If one of them fails.
         """
-        from museml.model import Model, check_shapes
+        from museml.model import Model
+        from museml.networks.weights import check_shapes
 
         check_shapes(node["weights"])
         model = Model(

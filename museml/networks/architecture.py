@@ -10,8 +10,8 @@ __all__ = ["LAYERS", "build_network", "check_architecture"]
 #: layers that compute with their own weights and nothing else
 LAYERS = frozenset({
     "Activation", "Add", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "BatchNormalization",
-    "Concatenate", "Conv1D", "Conv2D", "Conv3D", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "Dropout", "Flatten",
-    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalMaxPooling1D",
+    "Concatenate", "Conv1D", "Conv2D", "Conv3D", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "Dropout",
+    "Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalMaxPooling1D",
     "GlobalMaxPooling2D", "GlobalMaxPooling3D", "InputLayer", "LayerNormalization", "MaxPooling1D", "MaxPooling2D",
     "MaxPooling3D", "Multiply", "Permute", "RepeatVector", "Reshape", "SeparableConv1D", "SeparableConv2D",
     "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Subtract", "UpSampling1D", "UpSampling2D",

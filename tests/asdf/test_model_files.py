@@ -177,7 +177,7 @@ def test_an_axis_without_unit(path):
 
 def test_an_oversized_weight(path):
     edit(path, b"shape: [3, 1, 16]", b"shape: [3, 1, 160000000000]")
-    with pytest.raises(ModelError, match="a model may have .* bytes, this one has"):
+    with pytest.raises(ModelError, match=r"a model may have .* bytes, this one has"):
         load_model(path)
 
 
@@ -214,7 +214,7 @@ def test_layers_that_are_not_allowed(model, tmp_path, parts, reason):
 
 def test_weights_from_elsewhere(path):
     edit(path, b"source: 0", b"source: 'http://example.org/evil.asdf'")
-    with pytest.raises(ModelError, match="must be a block of the file, not 'http://example.org/evil.asdf'"):
+    with pytest.raises(ModelError, match=r"must be a block of the file, not 'http://example.org/evil.asdf'"):
         load_model(path)
 
 
