@@ -1,0 +1,76 @@
+"""How many false detections to expect: from theory, and from the noise's own negative peaks."""
+
+import numpy as np
+from scipy.stats import poisson
+
+__all__ = ["FalseAlarms", "expected_maxima"]
+
+MODEST = 3.3  # S/N above which negative peaks set the level of the theory
+PRIOR = 10.0  # peaks that the theory counts for, against those that were counted
+SURPRISING = 1e-3  # chance below which an excess of negative peaks is taken for real
+STEEPEST = 3.0  # slope of the tail of residuals beyond the last negative peak when it is the only one
+
+
+def expected_maxima(u, voxels, correlations):
+    """Return the expected number of local maxima above u of a Gaussian field of unit variance.
+
+    Parameters
+    ----------
+    u : array_like
+        Threshold; below 1.5 the answer is that for 1.5.
+    voxels : float
+        Volume (or area) of the field.
+    correlations : sequence of float
+        Correlation of neighbouring values along each axis, two or three of them.
+
+    Returns
+    -------
+    ndarray
+
+    Notes
+    -----
+    Adler 1981, The Geometry of Random Fields, chapter 6, for high thresholds.
+    The curvature along an axis is -2 ln(correlation), as for a Gaussian correlation function.
+    """
+    u = np.maximum(np.asarray(u, float), 1.5)
+    curvature = np.sqrt(np.prod(-2 * np.log(correlations)))
+    polynomial = {2: u, 3: u**2 - 1}[len(correlations)]
+    return voxels * curvature * (2 * np.pi) ** (-(len(correlations) + 1) / 2) * polynomial * np.exp(-(u**2) / 2)
+
+
+class FalseAlarms:
+    """Expected number of false detections above a signal-to-noise ratio.
+
+    Parameters
+    ----------
+    voxels, correlations
+        As for `expected_maxima`.
+    negative : array_like
+        S/N of the peaks of the sign-flipped data above `MODEST`: a sample of false detections.
+    """
+
+    def __init__(self, voxels, correlations, negative):
+        self._field = voxels, correlations
+        self._peaks = np.sort(np.asarray(negative, float))[::-1]
+        theory = expected_maxima(MODEST, *self._field)
+        self.level = (np.count_nonzero(self._peaks > MODEST) + PRIOR) / (theory + PRIOR)
+        rank = np.arange(1, len(self._peaks) + 1)
+        surprising = poisson.sf(rank - 1, self._theory(self._peaks)) < SURPRISING
+        self._tail = self._peaks[: rank[surprising].max()] if surprising.any() else self._peaks[:0]
+
+    def __call__(self, snr):
+        """Return the expected number of false detections at least as high as each S/N."""
+        return np.maximum(self._theory(snr), self._residuals(snr))
+
+    def _theory(self, snr):
+        return self.level * expected_maxima(snr, *self._field)
+
+    def _residuals(self, snr):
+        """Return the number of negative peaks as high, continued as a power law, where it surprises the theory."""
+        if not len(self._tail):
+            return np.zeros(np.shape(snr))
+        lowest, highest = self._tail[-1], self._tail[0]
+        slope = 1 / max(np.mean(np.log(self._tail / lowest)), 1e-9) if len(self._tail) > 1 else STEEPEST
+        beyond = (np.maximum(snr, highest) / highest) ** -slope
+        count = np.searchsorted(-self._tail, -np.asarray(snr, float), side="right")
+        return np.where(snr > highest, beyond, np.maximum(count, 1.0))

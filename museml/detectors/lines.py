@@ -1,0 +1,130 @@
+"""Emission lines, by a matched filter in three dimensions."""
+
+import numpy as np
+from astropy.stats import gaussian_fwhm_to_sigma
+from scipy.ndimage import map_coordinates
+from scipy.signal import fftconvolve
+
+from museml.data.psf import DEFAULT_PSF, as_psf
+from museml.detection import Detections, Detector
+from museml.detectors.baseline import measure_baseline
+from museml.detectors.false_alarms import MODEST, FalseAlarms
+from museml.detectors.line_fit import fit_line
+from museml.detectors.line_search import search_lines
+from museml.detectors.matched_filter import MatchedFilter
+from museml.detectors.peaks import keep_separate
+from museml.errors import DetectionFlag, SettingError
+
+__all__ = ["LineDetector"]
+
+
+class LineDetector(Detector):
+    """Finds emission lines of unresolved or small objects.
+
+    Each voxel gets the signal-to-noise ratio S/N = sum(d w t) / sqrt(sum(w t^2)) of a line there:
+    d are the data without continuum, w the inverse variances, t the PSF times a Gaussian line. The
+    best of several line widths counts. Since the voxels of real cubes are correlated, S/N is divided
+    by its own robust scatter, region by region. Its local maxima are the detections.
+
+    Parameters
+    ----------
+    threshold : float
+        Lowest signal-to-noise ratio of a detection.
+    widths : tuple of float
+        Intrinsic FWHM of the lines looked for, in Angstrom; the line-spread function is added.
+    psf : `~museml.data.psf.PSF` or float
+        The PSF, or its FWHM in arcsec; by default what the cube's FSF keywords tell.
+    block : int
+        Channels in the blocks whose medians make up the continuum; lines must be narrower than half of it.
+    """
+
+    name = "lines"
+
+    def __init__(self, *, threshold=5.0, widths=(2.0, 6.0), psf=None, block=150):
+        self.threshold = threshold
+        self.widths = widths
+        self.psf = psf
+        self.block = block
+
+    def find(self, cube):
+        """Return the `Detections` of lines in a `~museml.data.cubes.CubeData`."""
+        self._check_settings()
+        matched = MatchedFilter(cube.wave, cube.pixel_scale, self._psf(cube), tuple(self.widths))
+        baseline = measure_baseline(cube, self.block)
+        findings = search_lines(cube, matched, baseline, self.threshold)
+        peaks, false_alarms = self._select(findings, matched)
+        if not len(peaks):
+            return Detections.empty()
+        return self._table(cube, matched, findings, peaks, false_alarms(peaks["snr"]), baseline.sky())
+
+    def _check_settings(self):
+        if not self.threshold >= MODEST:
+            raise SettingError(f"threshold must be at least {MODEST}, not {self.threshold!r}; below lies only noise")
+        if not np.size(self.widths) or not np.all(np.asarray(self.widths, float) >= 0):
+            raise SettingError(f"widths must be FWHM of at least 0 Angstrom, not {self.widths!r}; give (2.0, 6.0)")
+        if not self.block >= 20:
+            raise SettingError(f"block must be at least 20 channels, not {self.block!r}; give for example 150")
+
+    def _psf(self, cube):
+        return as_psf(self.psf) if self.psf is not None else cube.psf or DEFAULT_PSF
+
+    def _select(self, findings, matched):
+        """Return the peaks that are detections and the expected number of false ones by S/N."""
+        independent = matched.step * 128 / (2 * matched.fwhm(np.median(self.widths), matched.wave[0]))
+        excess = findings.noise.spaxel_scatter(independent)
+        correlation, reach = _template_correlation(matched)
+        kept = []
+        for peaks, floor in ((findings.peaks, self.threshold), (findings.negative, MODEST)):
+            peaks = peaks.copy()
+            peaks["snr"] /= excess(peaks["z"], peaks["y"], peaks["x"])
+            kept.append(keep_separate(peaks[peaks["snr"] >= floor], correlation, reach, floor))
+        noise = findings.noise
+        return kept[0], FalseAlarms(noise.voxels, noise.correlations, kept[1]["snr"])
+
+    def _table(self, cube, matched, findings, peaks, n_false, sky):
+        fits = np.array([self._fit(peak, findings.spectra, matched) for peak in peaks])
+        ra, dec = cube.pixel_to_sky(peaks["x"], peaks["y"])
+        number = np.arange(1, len(peaks) + 1)
+        masked = np.array([_spectrum_of(peak, findings.spectra).masked for peak in peaks])
+        flags = self._flags(cube, matched, peaks, sky) | np.where(masked, DetectionFlag.MASKED, 0)
+        flags |= np.where(fits[:, 4] == 0, DetectionFlag.FIT_FAILED, 0)
+        columns = {"id": number, "source": number, "kind": np.full(len(peaks), "line"), "ra": ra, "dec": dec}
+        columns |= {name: peaks[name] for name in ("x", "y", "snr")}
+        columns |= dict(zip(("flux", "flux_err", "wave", "fwhm"), fits.T[:4], strict=True))
+        return Detections.from_columns(columns | {"score": peaks["snr"], "n_false": n_false, "flags": flags})
+
+    def _fit(self, peak, spectra, matched):
+        """Return flux, its error, wavelength, FWHM and whether the fit converged."""
+        spectrum = _spectrum_of(peak, spectra)
+        wave = matched.wave[spectrum.first : spectrum.first + len(spectrum.flux)]
+        centre = np.interp(peak["z"], np.arange(len(matched.wave)), matched.wave)
+        guess = centre, float(matched.fwhm(self.widths[peak["width"]], centre))
+        return fit_line(wave, spectrum.flux, spectrum.error * spectrum.scatter, guess)
+
+    def _flags(self, cube, matched, peaks, sky):
+        z, y, x = (np.rint(peaks[name]).astype(int) for name in "zyx")
+        pixels = matched.psf.fwhm_at(matched.wave[z]) / matched.pixel_scale
+        channels = matched.fwhm(np.take(self.widths, peaks["width"]), matched.wave[z]) / matched.step
+        distances = ((y, cube.shape[1], pixels), (x, cube.shape[2], pixels), (z, cube.shape[0], channels))
+        edge = np.any([np.minimum(p, n - 1 - p) < reach for p, n, reach in distances], axis=0)
+        flags = np.where(edge, DetectionFlag.EDGE, 0) | np.where(sky[z], DetectionFlag.SKY, 0)
+        unknown = self.psf is None and cube.psf is None
+        return flags | (DetectionFlag.DEFAULT_PSF if unknown else 0)
+
+
+def _spectrum_of(peak, spectra):
+    return spectra[tuple(peak)[:3]]
+
+
+def _template_correlation(matched):
+    """Return how much of an object's peak is seen at offsets (dz, dy, dx), and how far that matters."""
+    middle = len(matched.wave) // 2
+    image = matched.psf_image(middle, middle + 1)
+    spatial = fftconvolve(image, image)
+    spatial, centre = spatial / spatial.max(), len(image) - 1
+    sigma = matched.fwhm(max(matched.widths), matched.wave).max() / matched.step * gaussian_fwhm_to_sigma
+
+    def correlation(dz, dy, dx):
+        return np.exp(-((dz / sigma) ** 2) / 4) * map_coordinates(spatial, (dy + centre, dx + centre), order=1)
+
+    return correlation, (4 * sigma, centre)
