@@ -1,0 +1,1 @@
+"""What the recipes share: fitting, splitting, measuring and calibrating."""
