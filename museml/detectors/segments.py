@@ -1,0 +1,165 @@
+"""Segments of the continuum sources in a cube's white-light and band images."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from photutils.segmentation import SegmentationImage
+from scipy.ndimage import distance_transform_edt, label
+
+from museml.data.psf import DEFAULT_PSF, as_psf
+from museml.detectors.band_images import background, band_images
+from museml.detectors.collapse import collapse
+from museml.detectors.deblending import deblend
+
+__all__ = ["Segments", "find_segments"]
+
+ISOPHOTE = 2.5  # signal-to-noise ratio down to which a segment reaches
+RISE = 2.5  # least rise of a blended peak above the saddle, in signal-to-noise ratio
+CONTRAST = 0.03  # the same as a fraction of the saddle: flat-field errors between slices reach 3 %
+SHARPNESS = 0.1  # least ratio of a peak through the sharpened and the plain PSF; 3/4 for a point source
+EMPTY = 0.15  # least fraction of the field, free of sources, that the background is measured on
+PASSES = 4  # in which background and sources are told apart
+
+
+@dataclass(frozen=True)
+class Segments:
+    """What `find_segments` finds.
+
+    Attributes
+    ----------
+    images : list of `~museml.detectors.band_images.BandImage`
+        White light, then the bands from blue to red; then the same through the sharpened filter.
+    snr, sharp : ndarray, shape (y, x)
+        The highest signal-to-noise ratio of the images, through the PSF and the sharpened PSF.
+    segmentation : `~photutils.segmentation.SegmentationImage`
+        One label for each source; 0 where there is none.
+    peaks : ndarray of int, shape (2, sources)
+        y and x of each source's peak, in the order of the labels.
+    regions : ndarray of int, shape (y, x)
+        Connected regions above the isophote, in which several sources may be blended.
+    flux, variance : ndarray, shape (y, x)
+        Flux integrated over wavelength, without background, and its variance.
+    fwhm : float
+        FWHM of the PSF in pixels, at the middle wavelength.
+    threshold : float
+        Least signal-to-noise ratio of a source.
+    psf_is_default : bool
+        Whether the PSF is a mere assumption.
+    """
+
+    images: list
+    snr: np.ndarray
+    sharp: np.ndarray
+    segmentation: SegmentationImage
+    peaks: np.ndarray
+    regions: np.ndarray
+    flux: np.ndarray
+    variance: np.ndarray
+    fwhm: float
+    threshold: float
+    psf_is_default: bool
+
+    def n_false(self, snr):
+        """Return the expected number of false peaks at least as high as ``snr`` in all images together."""
+        return sum(image.n_false(snr) for image in self.images)
+
+
+def find_segments(cube, psf=None, threshold=5.0, bands=4):
+    """Find the continuum sources in a cube's white-light and band images.
+
+    Parameters
+    ----------
+    cube : `~museml.data.cubes.CubeData`
+    psf : `~museml.data.psf.PSF` or float
+        The PSF or its FWHM in arcsec; by default what the cube tells, else 0.8 arcsec.
+    threshold : float
+        Least signal-to-noise ratio of a source's peak.
+    bands : int
+        Number of bands beside white light.
+
+    Returns
+    -------
+    Segments
+    """
+    known = psf or cube.psf
+    psf = as_psf(known or DEFAULT_PSF)
+    collapsed = collapse(cube, bands)
+    plain, sources = _filtered(band_images(collapsed, psf, cube.pixel_scale))
+    images = plain + _like(band_images(collapsed, psf, cube.pixel_scale, sharp=True), plain, sources)
+    snr, sharp = _highest(plain), _highest(images[len(plain) :])
+    labels, peaks, regions = _label(snr, sharp, threshold)
+    flux, variance = collapsed.integrated()
+    flux = np.where(variance > 0, flux - background(flux, variance > 0, sources), 0)
+    fwhm = float(psf.fwhm_at(np.mean(cube.wave))) / cube.pixel_scale
+    return Segments(
+        images, snr, sharp, SegmentationImage(labels), peaks, regions, flux, variance, fwhm, threshold, known is None
+    )
+
+
+def _filtered(images):
+    """Return the images without background, and where the sources are; the two are told apart in passes."""
+    sources = np.zeros(images[0].data.shape, bool)
+    for _ in range(PASSES):
+        filtered = [image.without_background(sources) for image in images]
+        found = _highest(filtered) > ISOPHOTE
+        valid = filtered[0].weight > 0
+        if np.count_nonzero(valid & ~found) < EMPTY * np.count_nonzero(valid):
+            break
+        sources = found
+    return filtered, sources
+
+
+def _like(images, plain, sources):
+    """Return sharpened images filtered; the sharpened sources' own rings are no measure of false peaks."""
+    pairs = zip(images, plain, strict=True)
+    return [replace(image.without_background(sources), excess=other.excess) for image, other in pairs]
+
+
+def _highest(images):
+    return np.max([image.snr for image in images], axis=0)
+
+
+def _label(snr, sharp, threshold):
+    """Return the sources' labels, the pixels of their peaks, and the regions.
+
+    A source may have its peak in either image; one that has it in both is known by the sharp one.
+    """
+    regions = _regions(np.maximum(snr, sharp))
+    labels = _above(sharp, np.maximum(threshold, SHARPNESS * snr))
+    blurred = _above(snr, np.full_like(snr, threshold))
+    known = _peaks(sharp, labels)
+    new = blurred * ~np.isin(blurred, blurred[tuple(known)]) * (labels == 0)
+    peaks = np.hstack([known, _peaks(snr, new)])
+    labels = _consecutive(np.where(new > 0, new + labels.max(), labels))
+    return _grown(labels, regions, snr > ISOPHOTE), peaks, regions
+
+
+def _regions(image):
+    return label(image > ISOPHOTE, np.ones((3, 3)))[0]
+
+
+def _above(image, threshold):
+    """Return labels of the peaks of an image, of those above the threshold at their places."""
+    labels = deblend(image, _regions(image), RISE, CONTRAST)
+    peaks = tuple(_peaks(image, labels))
+    kept = np.append(False, image[peaks] >= threshold[peaks])
+    return labels * kept[labels]
+
+
+def _peaks(image, labels):
+    """Return y and x of the labels' peaks, in the order of the labels; shape (2, labels)."""
+    order = np.lexsort((-image.ravel(), labels.ravel()))
+    first = order[np.unique(labels.ravel()[order], return_index=True)[1]]
+    return np.array(np.unravel_index(first[labels.ravel()[first] > 0], labels.shape))
+
+
+def _consecutive(labels):
+    return np.searchsorted(np.unique(np.append(labels, 0)), labels)
+
+
+def _grown(labels, regions, inside):
+    """Give the rest of each region to the nearest source in it."""
+    if not labels.any():
+        return labels
+    nearest = tuple(distance_transform_edt(labels == 0, return_distances=False, return_indices=True))
+    return np.where(inside & (regions == regions[nearest]), labels[nearest], labels)
