@@ -8,10 +8,20 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 
-from museml.errors import OutputError, SettingError
+from museml.errors import InputError, OutputError, SettingError
 
-__all__ = ["FORMATS", "format_of", "make_folder", "remove_parts", "whole_file", "write_json", "write_table"]
+__all__ = [
+    "FORMATS",
+    "format_of",
+    "make_folder",
+    "read_table",
+    "remove_parts",
+    "whole_file",
+    "write_json",
+    "write_table",
+]
 
 #: format of a table -> suffix of its file
 FORMATS = {"fits": ".fits", "ecsv": ".ecsv", "votable": ".vot"}
@@ -117,6 +127,32 @@ def write_table(table, path, format=None):
             _plain(table).write(part, format="ascii.ecsv" if format == "ecsv" else "votable", overwrite=True)
 
 
+def read_table(cls, path):
+    """Read a table with fixed columns from a FITS file that `write_table` wrote.
+
+    Parameters
+    ----------
+    cls : type
+        A subclass of `~museml.columns.FixedTable`.
+    path : path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        table = Table.read(path, format="fits")
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{str(path)!r} must be a FITS table; it cannot be read: {reason}; remove it") from error
+    texts = [name for name in table.colnames if table[name].dtype.kind in "SU"]
+    columns = {name: table[name].astype(str) if name in texts else table[name] for name in table.colnames}
+    meta = {key: value for key, value in table.meta.items() if key.rstrip("0123456789") not in ("TUCD", "TCOMM")}
+    return cls.from_columns(columns, meta).check()
+
+
 def write_json(values, path):
     """Write a dictionary as JSON.
 
@@ -147,8 +183,6 @@ def _fits(table):
 
 def _plain(table):
     """Return a copy as an astropy Table with text columns that no format stumbles over."""
-    from astropy.table import Table
-
     plain = Table(table, copy=True)
     plain.meta = {str(key): value for key, value in table.meta.items()}
     for name in plain.colnames:

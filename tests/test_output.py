@@ -7,8 +7,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from museml.classification import Redshifts
-from museml.errors import OutputError, SettingError
-from museml.output import format_of, make_folder, remove_parts, whole_file, write_table
+from museml.errors import InputError, OutputError, SettingError
+from museml.output import format_of, make_folder, read_table, remove_parts, whole_file, write_table
 
 
 @pytest.fixture
@@ -106,3 +106,21 @@ def test_unknown_formats_are_refused(tmp_path, redshifts):
         format_of("t.txt")
     with pytest.raises(SettingError, match="must be one of fits, ecsv, votable"):
         write_table(redshifts, tmp_path / "t", format="txt")
+
+
+def test_a_table_reads_back_as_it_was(tmp_path, redshifts):
+    redshifts["pz"] = np.arange(6, dtype="f4").reshape(2, 3)
+    redshifts.meta["SETTINGS"] = "{" + 200 * "x" + "}"
+    write_table(redshifts, tmp_path / "t.fits")
+    again = read_table(Redshifts, tmp_path / "t.fits")
+    assert again.colnames == redshifts.colnames
+    assert again.meta == redshifts.meta
+    assert (again["z"].mask == redshifts["z"].mask).all()
+    assert (again["pz"] == redshifts["pz"]).all()
+    assert list(again["class"]) == ["galaxy", "unknown"]
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    (tmp_path / "t.fits").write_bytes(b"SIMPLE")
+    with pytest.raises(InputError, match="must be a FITS table"):
+        read_table(Redshifts, tmp_path / "t.fits")

@@ -12,7 +12,7 @@ from museml.extraction.narrowband import NarrowBand, band_name
 from museml.extraction.spectra import REACH, SourceSpectra, profile
 from museml.extraction.windows import BLOCK, Window, white_image
 
-__all__ = ["extract_source", "extract_sources"]
+__all__ = ["extract_source", "extract_sources", "source_position"]
 
 LEAST_HALF = 3.0  # arcsec: images show at least this much to each side
 FILLED = 0.1  # of the source's central brightness: a ring this bright is not sky
@@ -75,7 +75,7 @@ class _Part:
     def __init__(self, cube, psf, white, rows, number):
         self._cube, self._psf, self._white = cube, psf, white
         self._rows, self._number = rows, number
-        x, y = _position(rows)
+        x, y = source_position(rows)
         fwhm = float(psf.fwhm_at(cube.wave.mean()))
         half = int(np.ceil(max(REACH * fwhm, LEAST_HALF) / cube.pixel_scale))
         self._window = Window(x, y, half, cube.shape[1:])
@@ -148,8 +148,8 @@ class _Part:
         return sky > FILLED * flux * share.max() and aperture > EXTENDED * expected * flux
 
 
-def _position(rows):
-    """Return x and y: of the best continuum detection, else the mean over the lines, weighted by S/N^2."""
+def source_position(rows):
+    """Return x and y of a source: of its best continuum detection, else the mean over the lines, weighted by S/N^2."""
     continuum = rows[rows["kind"] == "continuum"]
     if len(continuum):
         return float(continuum["x"][0]), float(continuum["y"][0])

@@ -1,0 +1,43 @@
+"""The progress bar of a run, on stderr."""
+
+from tqdm import tqdm
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """One bar that names the step at work; silent where stderr is not a terminal.
+
+    Parameters
+    ----------
+    title : str
+        What is worked on.
+    shown : bool
+        False for no bar at all.
+    """
+
+    def __init__(self, title, shown=True):
+        self._title = title
+        self._bar = tqdm(total=1, disable=None if shown else True, leave=False, bar_format=_FORMAT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self._bar.close()
+
+    def step(self, name):
+        """Name the step at work."""
+        self._bar.set_description_str(f"{self._title}: {name}")
+
+    def more(self, units):
+        """Add units of work to come."""
+        self._bar.total += units
+        self._bar.refresh()
+
+    def advance(self, units=1):
+        """Count units of work as done."""
+        self._bar.update(units)
+
+
+_FORMAT = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed}"

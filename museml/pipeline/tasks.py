@@ -1,0 +1,85 @@
+"""What the worker processes of a run do."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from mpdaf.sdetect import Source
+
+from museml.data.cubes import open_cube
+from museml.extraction import extract_sources
+from museml.extraction.identification import name_lines
+from museml.output import whole_file
+from museml.sources import write_prediction
+
+__all__ = ["draw_overview", "extract", "finish_source"]
+
+_open = lru_cache(maxsize=1)(open_cube)
+
+
+def extract(cube, detections, numbers, white, psf, folder):
+    """Extract sources of a cube into files; return how many.
+
+    Parameters
+    ----------
+    cube : CubeData, `~mpdaf.obj.Cube` or path
+        The cube.
+    detections : Detections
+        Those of the sources.
+    numbers : list of int
+        The sources.
+    white : ndarray, shape (y, x)
+        The white-light image.
+    psf : PSF, float or None
+        See `~museml.extraction.extract_sources`.
+    folder : `~pathlib.Path`
+        Where the files go.
+    """
+    opened = _open(cube) if isinstance(cube, Path) else open_cube(cube)  # a worker checks its file once
+    for source in extract_sources(opened, detections, numbers, white, psf):
+        _write(source, folder / f"source-{source.ID:05d}.fits")
+    return len(numbers)
+
+
+def finish_source(extracted, sources, plots, prediction, medium):
+    """Write a source with its prediction, and draw its page, unless they are there.
+
+    Parameters
+    ----------
+    extracted : `~pathlib.Path`
+        The extracted source.
+    sources, plots : `~pathlib.Path`
+        Folders; None for no picture.
+    prediction : Predictions
+        One row.
+    medium : str
+        Medium of the wavelengths, 'air' or 'vacuum'.
+    """
+    final = sources / extracted.name
+    if not final.exists():
+        source = Source.from_file(str(extracted))
+        write_prediction(source, prediction)
+        name_lines(source, _redshift(prediction), medium)
+        _write(source, final)
+    picture = plots and plots / f"{final.stem}.png"
+    if picture and not picture.exists():
+        from museml.plots import plot_source, save_figure
+
+        save_figure(plot_source(Source.from_file(str(final))), picture)
+
+
+def draw_overview(white, cube, table, path):
+    """Draw the field with its sources."""
+    from museml.plots import plot_overview, save_figure
+
+    save_figure(plot_overview(white, cube.wcs, table, cube.name), path)
+
+
+def _write(source, path):
+    with whole_file(path) as part:
+        source.write(str(part))
+
+
+def _redshift(prediction):
+    if "z" not in prediction.colnames or prediction["z"].mask[0]:
+        return None
+    return float(prediction["z"][0])

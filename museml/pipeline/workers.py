@@ -1,0 +1,70 @@
+"""Work shared among processes; the same answers, in the same order, for any number of them."""
+
+import multiprocessing
+import signal
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from museml.errors import MusemlError, SettingError
+
+__all__ = ["Workers"]
+
+
+class Workers:
+    """Processes that are started when there is work for them; with ``jobs=1``, none.
+
+    They are spawned, not forked, since a forked TensorFlow hangs. To be used in a ``with`` block.
+    """
+
+    def __init__(self, jobs):
+        if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+            raise SettingError(f"jobs must be a whole number from 1, not {jobs!r}")
+        self.jobs = jobs
+        self._pool = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if self._pool:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def map(self, function, tasks):
+        """Yield ``function(*task)`` for each task, in order; warnings of the workers are passed on."""
+        if self.jobs == 1 or len(tasks) < 2:
+            yield from (function(*task) for task in tasks)
+            return
+        self._start()
+        futures = [self._pool.submit(_work, function, task) for task in tasks]
+        for future in futures:
+            answer, messages = self._result(future)
+            for message in messages:
+                warnings.warn(message, stacklevel=2)
+            yield answer
+
+    def _start(self):
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.jobs, mp_context=context, initializer=_ignore_interrupts)
+
+    def _result(self, future):
+        try:
+            return future.result()
+        except BrokenProcessPool as error:
+            raise MusemlError(
+                "a worker process ended before its work was done: memory may have run out, or a script lacks "
+                "the line if __name__ == '__main__'; use fewer jobs, or jobs=1, and resume"
+            ) from error
+
+
+def _ignore_interrupts():
+    """Leave Ctrl-C to the main process, which lets the workers finish the file they are at."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _work(function, task):
+    with warnings.catch_warnings(record=True) as caught:
+        answer = function(*task)
+    return answer, [warning.message for warning in caught]
