@@ -1,0 +1,102 @@
+"""Detections put together: those at one place are one source, and a line found twice counts once."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+__all__ = ["consecutive", "group", "repeated"]
+
+
+def group(x, y, score, radius, seeds=None):
+    """Gather detections into sources by their positions.
+
+    The best detection is the first source's seed; the best of those that are farther than the radius from all
+    seeds is the next source's, and so on. Then each detection joins the nearest seed. So no source
+    is wider than the radius, however closely its neighbours follow each other.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n,)
+        Positions.
+    score : array_like, shape (n,)
+        The higher, the earlier; of equal scores the first is the earlier.
+    radius : float
+        Largest distance from the seed, in the unit of the positions.
+    seeds : array_like of bool, shape (n,)
+        Which detections may be seeds; by default all.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Numbers of the sources, from 1 in the order of their seeds; 0 for a detection that may not be a seed and is
+        near none.
+    """
+    points = np.column_stack([x, y]).astype(float)
+    may = np.ones(len(points), bool) if seeds is None else np.asarray(seeds, bool)
+    seeds = _seeds(points, np.asarray(score, float), radius, may)
+    if not seeds:
+        return np.zeros(len(points), int)
+    distance, nearest = cKDTree(points[seeds]).query(points)
+    number = np.where(distance <= radius, nearest + 1, 0)
+    number[seeds] = np.arange(1, len(seeds) + 1)
+    return number
+
+
+def repeated(source, wave, width, score):
+    """Tell which lines repeat a better line of the same source.
+
+    Parameters
+    ----------
+    source : array_like of int, shape (n,)
+        Numbers of the sources.
+    wave, width : array_like, shape (n,)
+        Wavelengths and FWHM; NaN where it is no line.
+    score : array_like, shape (n,)
+        The higher, the better; of equal scores the first is the better.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True if a better line of the source that is itself no repetition lies within the FWHM of the wider of both.
+    """
+    wave, width, score = (np.asarray(values, float) for values in (wave, width, score))
+    repeats = np.zeros(len(wave), bool)
+    lines = np.flatnonzero(np.isfinite(wave))
+    order = lines[np.lexsort((-score[lines], np.asarray(source)[lines]))]
+    for rows in np.split(order, np.flatnonzero(np.diff(np.asarray(source)[order])) + 1):
+        close = np.abs(wave[rows, None] - wave[rows]) < np.fmax(width[rows, None], width[rows])
+        for row in range(1, len(rows)):
+            repeats[rows[row]] = np.any(close[row, :row] & ~repeats[rows[:row]])
+    return repeats
+
+
+def consecutive(source, score):
+    """Give sources new numbers from 1, without gaps, in the order of their best scores.
+
+    Parameters
+    ----------
+    source : array_like of int, shape (n,)
+        Any numbers.
+    score : array_like, shape (n,)
+        The higher, the earlier; of equal scores the first is the earlier.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+    """
+    source = np.asarray(source)
+    order = np.argsort(-np.asarray(score, float), kind="stable")
+    known, first, inverse = np.unique(source[order], return_index=True, return_inverse=True)
+    rank = np.empty(len(known), int)
+    rank[np.argsort(first)] = np.arange(1, len(known) + 1)
+    number = np.empty(len(source), int)
+    number[order] = rank[inverse]
+    return number
+
+
+def _seeds(points, score, radius, may):
+    tree, free, seeds = cKDTree(points) if len(points) else None, may.copy(), []
+    for row in np.argsort(-score, kind="stable"):
+        if free[row]:
+            seeds.append(int(row))
+            free[tree.query_ball_point(points[row], radius)] = False
+    return seeds

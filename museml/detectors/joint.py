@@ -1,0 +1,120 @@
+"""Lines and continuum sources in one list, put together into sources."""
+
+import numpy as np
+from astropy.table import vstack
+
+from museml.catalogs.merge import consecutive, group, repeated
+from museml.data.psf import DEFAULT_PSF, as_psf
+from museml.detection import Detections, Detector
+from museml.detectors.continuum import ContinuumDetector
+from museml.detectors.lines import LineDetector
+from museml.errors import SettingError
+
+__all__ = ["JointDetector", "common_score"]
+
+HIGHEST = 300.0  # score from which n_false is too small a number to be held
+
+
+class JointDetector(Detector):
+    """Finds emission lines and continuum sources, and puts them together into sources.
+
+    Both lists are made by the detectors 'lines' and 'continuum'. The best detection is the seed of the first source;
+    what lies nearer to it than the radius belongs to it. The best of the others is the seed of the second source, and
+    so on. A line that repeats a better one of the same source is left out, and so is a line that the
+    model 'reality' takes for a residual. Sources are numbered by their best detection.
+
+    ``score`` is -log10(n_false), the same for lines and continuum sources. ``p_real`` is the model's, for lines;
+    continuum sources have none, their n_false tells.
+
+    Parameters
+    ----------
+    threshold : float
+        Least signal-to-noise ratio of lines and of continuum sources.
+    psf : `~museml.data.psf.PSF` or float
+        The PSF or its FWHM in arcsec; by default what the cube tells, else 0.8 arcsec.
+    radius : float
+        Radius of a source in arcsec; by default the FWHM of the PSF.
+    reality : bool or str
+        Whether to ask the model 'reality' which lines are real; or the name or the file of another model.
+    min_p_real : float
+        Lines less probable than this are left out; 0 keeps all.
+    """
+
+    name = "joint"
+
+    def __init__(self, *, threshold=5.0, psf=None, radius=None, reality=True, min_p_real=0.5):
+        self.threshold = threshold
+        self.psf = psf
+        self.radius = radius
+        self.reality = reality
+        self.min_p_real = min_p_real
+
+    def find(self, data):
+        """Return the `~museml.Detections` in a `~museml.data.cubes.CubeData`."""
+        self._check_settings()
+        parts = [kind(threshold=self.threshold, psf=self.psf).find(data) for kind in (LineDetector, ContinuumDetector)]
+        detections = vstack([part for part in parts if len(part)] or parts[:1], metadata_conflicts="silent")
+        detections.meta = {}
+        if self.reality and "line" in detections["kind"]:
+            detections = self._judged(data, detections)
+        return self._merged(data, detections)
+
+    def _check_settings(self):
+        if not 0 <= self.min_p_real <= 1:
+            raise SettingError(f"min_p_real must be a probability from 0 to 1, not {self.min_p_real!r}")
+        if self.radius is not None and not self.radius > 0:
+            raise SettingError(f"radius must be above 0 arcsec, not {self.radius!r}; give for example 0.8, or None")
+
+    def _judged(self, data, detections):
+        """Return the detections with p_real, without the lines that are probably residuals."""
+        from museml.classifiers.reality import RealityClassifier, p_real
+
+        model = self.reality if isinstance(self.reality, str) else "reality"
+        provenance = RealityClassifier(model=model).provenance()
+        detections["p_real"] = p_real(data, detections, model)
+        residual = np.ma.filled(detections["p_real"] < self.min_p_real, False)
+        detections = detections[~residual]
+        detections.meta = {key: provenance[key] for key in ("MODEL", "MODEL_ID")}
+        return detections
+
+    def _merged(self, data, detections):
+        """Return the detections with the numbers of their sources and a common score."""
+        if not len(detections):
+            return detections
+        detections["score"] = common_score(detections["n_false"], detections["snr"])
+        score = _rank(detections)
+        source = group(detections["x"], detections["y"], score, self._pixels(data))
+        once = ~repeated(source, *(_values(detections[name]) for name in ("wave", "fwhm")), score)
+        detections["source"] = consecutive(source, score)
+        return detections[once]
+
+    def _pixels(self, data):
+        if self.radius is not None:
+            return self.radius / data.pixel_scale
+        psf = as_psf(self.psf or data.psf or DEFAULT_PSF)
+        return float(psf.fwhm_at(np.mean(data.wave))) / data.pixel_scale
+
+
+def common_score(n_false, snr):
+    """Return -log10(n_false); where n_false is too small a number to be held, what it tends to for Gaussian noise.
+
+    Parameters
+    ----------
+    n_false, snr : array_like
+        Expected number of false detections, and signal-to-noise ratio.
+    """
+    n_false, snr = np.asarray(n_false, float), np.asarray(snr, float)
+    score = -np.log10(np.maximum(n_false, 10.0**-HIGHEST))
+    return np.where(score < HIGHEST, score, np.maximum(HIGHEST, snr**2 / (2 * np.log(10))))
+
+
+def _rank(detections):
+    """Return a score in which detections of equal n_false are told apart by their signal-to-noise ratio."""
+    order = np.lexsort((np.asarray(detections["snr"]), np.asarray(detections["score"])))
+    rank = np.empty(len(order))
+    rank[order] = np.arange(len(order))
+    return rank
+
+
+def _values(column):
+    return np.ma.filled(np.ma.asarray(column, float), np.nan)
