@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.ndimage import percentile_filter
+from scipy.ndimage import binary_dilation, percentile_filter
 
 from museml.detectors.robust import median
 
@@ -12,6 +12,7 @@ __all__ = ["Baseline", "measure_baseline"]
 
 SKY_EXCESS = 2.25  # variance over that of the surroundings: noise 1.5 times higher
 SURROUNDINGS = 151  # channels
+SKY_WINGS = 3  # channels beside a sky line that a line found there still touches
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ class Baseline:
         return np.tensordot(weights, self.nodes, axes=1)
 
     def sky(self):
-        """Return, per channel, whether it is on a strong night-sky line: its noise is far above the surroundings'."""
+        """Return, per channel, whether it is at a strong night-sky line: the noise is far above the surroundings'."""
         variance = np.where(np.isfinite(self.variance), self.variance, np.nanmedian(self.variance))
-        return variance > SKY_EXCESS * percentile_filter(variance, 25, SURROUNDINGS, mode="nearest")
+        strong = variance > SKY_EXCESS * percentile_filter(variance, 25, SURROUNDINGS, mode="nearest")
+        return binary_dilation(strong, iterations=SKY_WINGS)
 
 
 def measure_baseline(cube, block=150):

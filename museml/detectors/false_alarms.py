@@ -7,7 +7,8 @@ __all__ = ["FalseAlarms", "expected_maxima"]
 
 MODEST = 3.3  # S/N above which negative peaks set the level of the theory
 PRIOR = 10.0  # peaks that the theory counts for, against those that were counted
-SURPRISING = 1e-3  # chance below which an excess of negative peaks is taken for real
+RARE = 10.0  # peaks expected: only the tail beyond is searched for an excess of negative peaks
+SURPRISING = 1e-3  # chance below which such an excess is taken for real
 STEEPEST = 3.0  # slope of the tail of residuals beyond the last negative peak when it is the only one
 
 
@@ -47,15 +48,21 @@ class FalseAlarms:
         As for `expected_maxima`.
     negative : array_like
         S/N of the peaks of the sign-flipped data above `MODEST`: a sample of false detections.
+    templates : int
+        Number of templates of which the best counts. With more than one, the search has one more
+        dimension, and the number of maxima falls more slowly by a factor u (Siegmund & Worsley
+        1995, Annals of Statistics 23, 608).
     """
 
-    def __init__(self, voxels, correlations, negative):
+    def __init__(self, voxels, correlations, negative, templates=1):
         self._field = voxels, correlations
+        self._scales = templates > 1
         self._peaks = np.sort(np.asarray(negative, float))[::-1]
         theory = expected_maxima(MODEST, *self._field)
         self.level = (np.count_nonzero(self._peaks > MODEST) + PRIOR) / (theory + PRIOR)
         rank = np.arange(1, len(self._peaks) + 1)
-        surprising = poisson.sf(rank - 1, self._theory(self._peaks)) < SURPRISING
+        expected = self._theory(self._peaks)
+        surprising = (expected < RARE) & (poisson.sf(rank - 1, expected) < SURPRISING)
         self._tail = self._peaks[: rank[surprising].max()] if surprising.any() else self._peaks[:0]
 
     def __call__(self, snr):
@@ -63,7 +70,8 @@ class FalseAlarms:
         return np.maximum(self._theory(snr), self._residuals(snr))
 
     def _theory(self, snr):
-        return self.level * expected_maxima(snr, *self._field)
+        more = np.asarray(snr) / MODEST if self._scales else 1.0
+        return self.level * more * expected_maxima(snr, *self._field)
 
     def _residuals(self, snr):
         """Return the number of negative peaks as high, continued as a power law, where it surprises the theory."""

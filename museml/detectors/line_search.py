@@ -118,7 +118,7 @@ def pixel_area(matched, channel):
 def _collect(block, findings, matched, threshold):
     low = max(block.start - 1, block.first)
     core = slice(block.start - low, block.stop - low)
-    findings.noise.add(block.snr[len(block.snr) // 2, core], block.start)
+    findings.noise.add(block.snr[0, core], block.start)
     block.snr = np.nan_to_num(block.snr, copy=False)
     peaks = find_peaks(block.snr, FLOOR, low, core)
     negative = find_peaks(-block.snr, FLOOR, low, core)
@@ -129,9 +129,18 @@ def _collect(block, findings, matched, threshold):
 
 
 def _spectrum(block, matched, peak, scatter, low):
+    """Extract the spectrum at a peak; the line's own share in the continuum's median is given back."""
     z, y, x = (round(float(peak[name])) for name in "zyx")
-    here = slice(max(0, z - block.first - matched.halo), z - block.first + matched.halo + 1)
     image = matched.psf_image(block.start, block.stop, offset=(peak["y"] - y, peak["x"] - x))
-    flux, error = psf_spectrum(block.data[here], block.weight[here], image, y, x)
-    core = block.masked[max(0, z - block.first - 2) : z - block.first + 3, max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
-    return Spectrum(block.first + here.start, flux, error, float(scatter[z - low]), bool(core.any()))
+    flux, error = psf_spectrum(block.data, block.weight, image, y, x)
+    line, core = _around(z - block.first, matched.halo), _around(z - block.first, 2)
+    beside = np.isfinite(error)
+    beside[line] = False
+    if np.count_nonzero(beside) > matched.halo:
+        flux = flux - np.median(flux[beside])
+    masked = block.masked[core, _around(y, 2), _around(x, 2)].any()
+    return Spectrum(block.first + line.start, flux[line], error[line], float(scatter[z - low]), bool(masked))
+
+
+def _around(index, reach):
+    return slice(max(0, index - reach), index + reach + 1)

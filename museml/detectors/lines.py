@@ -79,7 +79,7 @@ class LineDetector(Detector):
             peaks["snr"] /= excess(peaks["z"], peaks["y"], peaks["x"])
             kept.append(keep_separate(peaks[peaks["snr"] >= floor], correlation, reach, floor))
         noise = findings.noise
-        return kept[0], FalseAlarms(noise.voxels, noise.correlations, kept[1]["snr"])
+        return kept[0], FalseAlarms(noise.voxels, noise.correlations, kept[1]["snr"], len(matched.widths))
 
     def _table(self, cube, matched, findings, peaks, n_false, sky):
         fits = np.array([self._fit(peak, findings.spectra, matched) for peak in peaks])

@@ -37,6 +37,7 @@ def channel_scatter(snr, sky, area):
     single = np.where(sky, np.hypot(spread(flat), median(flat)), -quantile(flat, ONE_SIGMA)) / usual
     local = uniform_filter1d(np.nan_to_num(single, nan=1.0), CHANNELS, mode="nearest")
     error = 1.5 / np.sqrt(max(flat.shape[1] / area, 1))
+    local = np.where(sky, np.maximum(local, single), local)
     return usual * np.where((local > 1 + SIGNIFICANT * error) | sky, np.maximum(local, 1), 1)
 
 

@@ -10,7 +10,7 @@ from museml.data.spectral import to_air
 from museml.errors import SettingError
 from museml.simulation.stamps import continuum_spectrum, continuum_stamp, line_stamp
 
-__all__ = ["TRUTH", "join", "random_continua", "random_galaxies", "random_lines"]
+__all__ = ["TRUTH", "join", "random_continua", "random_galaxies", "random_lines", "scale_to_snr"]
 
 LIGHT = 299792.458  # km/s
 #: column of a truth table -> (unit, description)
@@ -66,7 +66,7 @@ def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), velocity=(50.0, 300.0), si
     columns = {"source": np.arange(1, n + 1), "x": x, "y": y, "wave": wave, "size": np.full(n, float(size))}
     columns["fwhm"] = _width(wave, rng.uniform(*velocity, n))
     truth = truth_table(cube, "line", columns)
-    return _scaled(truth, rng.uniform(*snr, n), cube, psf)
+    return scale_to_snr(truth, rng.uniform(*snr, n), cube, psf)
 
 
 def random_galaxies(cube, n, seed=0, *, z=(0.05, 1.4), snr=(4.0, 12.0), continuum=False, size=0.0, psf=None):
@@ -119,7 +119,7 @@ def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.
     columns = {"source": np.arange(1, total + 1), "x": x, "y": y, "size": np.full(total, float(size))}
     columns["slope"] = rng.uniform(-2, 1, total)
     truth = truth_table(cube, "continuum", columns)
-    return _scaled(truth, np.exp(rng.uniform(*np.log(snr), total)), cube, psf)
+    return scale_to_snr(truth, np.exp(rng.uniform(*np.log(snr), total)), cube, psf)
 
 
 def join(truths):
@@ -130,6 +130,31 @@ def join(truths):
         part["source"] += offset
     truth = vstack(parts)
     truth["id"] = np.arange(1, len(truth) + 1)
+    return truth
+
+
+def scale_to_snr(truth, snr, cube, psf=None):
+    """Set the fluxes so that rows have the given S/N.
+
+    Parameters
+    ----------
+    truth : `~astropy.table.Table`
+        With the columns of `TRUTH`; it is changed.
+    snr : float or array_like
+        S/N of the matched filter, per row.
+    cube : CubeData, `~mpdaf.obj.Cube` or path
+        Gives grid and noise.
+    psf : PSF
+        By default that of the cube.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The same table.
+    """
+    truth["flux"] = 1.0
+    truth["flux"] = snr / _snr(truth, open_cube(cube), psf)
+    truth["snr"] = snr
     return truth
 
 
@@ -169,7 +194,7 @@ def _galaxy(cube, rng, z_range, snr_range, continuum, size, psf):
     truth = truth_table(cube, "galaxy", columns | {"fwhm": _width(wave, rng.uniform(50, 250))})
     truth["flux"] = ratios
     brightest, wanted = _snr(truth, cube, psf).max(), rng.uniform(*snr_range)
-    truth = _scaled(truth, wanted / brightest * _snr(truth, cube, psf), cube, psf)
+    truth = scale_to_snr(truth, wanted / brightest * _snr(truth, cube, psf), cube, psf)
     width = np.exp(rng.uniform(*np.log([20, 200])))
     return vstack([truth, _galaxy_continuum(truth, width, cube, psf)]) if continuum else truth
 
@@ -222,14 +247,6 @@ def _companions(cube, x, y, separation, rng):
 def _width(wave, velocity):
     """Return the observed FWHM in Angstrom of lines of intrinsic FWHM in km/s."""
     return np.hypot(lsf_fwhm(wave), wave * velocity / LIGHT)
-
-
-def _scaled(truth, snr, cube, psf):
-    """Set the fluxes so that the rows have the given S/N."""
-    truth["flux"] = 1.0
-    truth["flux"] = snr / _snr(truth, cube, psf)
-    truth["snr"] = snr
-    return truth
 
 
 def _snr(truth, cube, psf):
