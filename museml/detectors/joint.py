@@ -5,7 +5,7 @@ from astropy.table import vstack
 
 from museml.catalogs.merge import consecutive, group, repeated
 from museml.data.psf import DEFAULT_PSF, as_psf
-from museml.detection import Detections, Detector
+from museml.detection import Detector
 from museml.detectors.continuum import ContinuumDetector
 from museml.detectors.lines import LineDetector
 from museml.errors import SettingError
@@ -82,10 +82,11 @@ class JointDetector(Detector):
         if not len(detections):
             return detections
         detections["score"] = common_score(detections["n_false"], detections["snr"])
-        score = _rank(detections)
-        source = group(detections["x"], detections["y"], score, self._pixels(data))
-        once = ~repeated(source, *(_values(detections[name]) for name in ("wave", "fwhm")), score)
-        detections["source"] = consecutive(source, score)
+        detections = detections[np.lexsort((-detections["snr"], -detections["score"]))]
+        rank = -np.arange(len(detections))
+        source = group(detections["x"], detections["y"], rank, self._pixels(data))
+        once = ~repeated(source, *(_values(detections[name]) for name in ("wave", "fwhm")), rank)
+        detections["source"] = consecutive(source, rank)
         return detections[once]
 
     def _pixels(self, data):
@@ -106,14 +107,6 @@ def common_score(n_false, snr):
     n_false, snr = np.asarray(n_false, float), np.asarray(snr, float)
     score = -np.log10(np.maximum(n_false, 10.0**-HIGHEST))
     return np.where(score < HIGHEST, score, np.maximum(HIGHEST, snr**2 / (2 * np.log(10))))
-
-
-def _rank(detections):
-    """Return a score in which detections of equal n_false are told apart by their signal-to-noise ratio."""
-    order = np.lexsort((np.asarray(detections["snr"]), np.asarray(detections["score"])))
-    rank = np.empty(len(order))
-    rank[order] = np.arange(len(order))
-    return rank
 
 
 def _values(column):
