@@ -115,6 +115,7 @@ class Model:
     def from_network(cls, network, card, **parts):
         """Make a Model from a functional Keras model; ``parts`` are the other attributes."""
         config = load_keras().saving.serialize_keras_object(network)
+        config.pop("compile_config", None)  # how it was trained is no part of it
         weights = {variable.path: to_array(variable.value) for variable in network.weights}
         return cls(card, json.loads(json.dumps(config)), weights, **parts)
 
@@ -201,8 +202,8 @@ class Model:
             )
         if self.axis is not None and not same_axis(batch.axis, self.axis):
             raise InputError(
-                f"model {self.card.name!r} takes data on the axis {describe_axis(self.axis)}, not {describe_axis(batch.axis)}; "
-                "resample them"
+                f"model {self.card.name!r} takes data on the axis {describe_axis(self.axis)}, "
+                f"not {describe_axis(batch.axis)}; resample them"
             )
 
 

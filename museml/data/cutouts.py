@@ -83,7 +83,7 @@ def cut(cube, detections):
 def _batch(detections, values, step, medium):
     mask = ~np.isfinite(values)
     values[mask] = 0
-    empty = mask.reshape(len(values), -1).all(axis=1)
+    empty = mask.all(axis=(1, 2, 3, 4))
     return Batch(
         ids=tuple(str(identifier) for identifier in detections["id"]),
         values=values,

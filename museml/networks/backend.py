@@ -11,7 +11,7 @@ import numpy as np
 from museml.config import conf
 from museml.errors import MissingPackageError, SettingError
 
-__all__ = ["compile_network", "device", "load_keras", "run_padded", "to_array"]
+__all__ = ["compile_network", "device", "load_keras", "run_padded", "to_array", "tolerant"]
 
 DEVICES = {"cpu": "cpu:0", "gpu": "gpu:0"}
 
@@ -24,7 +24,7 @@ def load_keras():
     MissingPackageError
         If Keras or its backend is not installed.
     """
-    if "keras" in sys.modules:
+    if sys.modules.get("keras"):
         return sys.modules["keras"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -89,9 +89,16 @@ def compile_network(network):
 
 def to_array(tensor):
     """Return a copy of a tensor of any backend as an array of numpy."""
-    with warnings.catch_warnings():  # TensorFlow's variables do not know numpy 2's argument copy
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with tolerant():
         return np.array(load_keras().ops.convert_to_numpy(tensor))
+
+
+@contextmanager
+def tolerant():
+    """Silence numpy 2's complaint that TensorFlow's variables do not know the argument ``copy``."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        yield
 
 
 def run_padded(function, values, rows):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from museml.networks.backend import load_keras
+from museml.networks.backend import load_keras, tolerant
 
 __all__ = ["fit_network"]
 
@@ -38,16 +38,17 @@ def fit_network(network, training, validation, *, seed=0, epochs=60, batch_size=
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(rate), loss, weighted_metrics=["accuracy"])
     batches = _batches(training, batch_size, np.random.default_rng(seed), options.get("augment"))
-    history = network.fit(
-        batches,
-        steps_per_epoch=-(-len(training[0]) // batch_size),
-        epochs=epochs,
-        validation_data=validation,
-        validation_batch_size=512,
-        callbacks=_callbacks(keras, patience, options.get("log"), options.get("checkpoint")),
-        shuffle=False,
-        verbose=0,
-    )
+    with tolerant():
+        history = network.fit(
+            batches,
+            steps_per_epoch=-(-len(training[0]) // batch_size),
+            epochs=epochs,
+            validation_data=validation,
+            validation_batch_size=512,
+            callbacks=_callbacks(keras, patience, options.get("log"), options.get("checkpoint")),
+            shuffle=False,
+            verbose=0,
+        )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
