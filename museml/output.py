@@ -3,12 +3,14 @@
 import errno
 import json
 import os
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
+from astropy.units import UnitsWarning
 
 from museml.errors import InputError, OutputError, SettingError
 
@@ -123,8 +125,10 @@ def write_table(table, path, format=None):
     with whole_file(path) as part:
         if format == "fits":
             _fits(table).writeto(part, overwrite=True)
+        elif format == "ecsv":
+            _plain(table).write(part, format="ascii.ecsv", overwrite=True)
         else:
-            _plain(table).write(part, format="ascii.ecsv" if format == "ecsv" else "votable", overwrite=True)
+            _write_votable(_plain(table), part)
 
 
 def read_table(cls, path):
@@ -179,6 +183,12 @@ def _fits(table):
         if column.meta.get("ucd"):
             hdu.header[f"TUCD{number}"] = column.meta["ucd"]
     return fits.HDUList([fits.PrimaryHDU(), hdu])
+
+
+def _write_votable(table, path):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The unit .* has been deprecated", UnitsWarning)
+        table.write(path, format="votable", overwrite=True)
 
 
 def _plain(table):

@@ -3,7 +3,7 @@
 import click
 
 from museml._version import __version__
-from museml.cli.errors import reported
+from museml.cli.errors import reported, short_warnings
 from museml.plugins import load_plugins
 
 __all__ = ["main"]
@@ -26,6 +26,11 @@ class Commands(click.Group):
         entries = load_plugins().registry.entries("command")
         with formatter.section("Commands"):
             formatter.write_dl([(entry.spec.name, entry.spec.summary) for entry in entries])
+
+    def main(self, *args, **kwargs):
+        """Parse the command line and run the command."""
+        with short_warnings():
+            return super().main(*args, **kwargs)
 
     def invoke(self, context):
         """Run a command; what goes wrong ends in one line and an exit code."""

@@ -7,14 +7,14 @@ import click
 
 from museml.errors import MusemlError
 
-__all__ = ["reported"]
+__all__ = ["reported", "short_warnings"]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 @contextmanager
 def reported(context, debug=False):
-    """Turn errors into one line on stderr and an exit code, and warnings into one line.
+    """Turn errors into one line on stderr and an exit code.
 
     Parameters
     ----------
@@ -23,22 +23,26 @@ def reported(context, debug=False):
     debug : bool
         Let errors through, so that Python shows the traceback.
     """
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("\nmuseml: stopped; files written so far are whole", err=True)
+        context.exit(INTERRUPTED)
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"museml: error: {_line(error)}", err=True)
+        context.exit(1)
+
+
+@contextmanager
+def short_warnings():
+    """Show each warning as one line on stderr, without file and line number."""
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        try:
-            yield
-        except KeyboardInterrupt:
-            click.echo("\nmuseml: stopped; files written so far are whole", err=True)
-            context.exit(INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except BrokenPipeError:
-            raise
-        except Exception as error:
-            if debug:
-                raise
-            click.echo(f"museml: error: {_line(error)}", err=True)
-            context.exit(1)
+        yield
 
 
 def _line(error):

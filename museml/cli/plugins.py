@@ -34,14 +34,13 @@ def _rows(loaded):
 
 
 def _row(*values):
-    row = dict(zip(COLUMNS, values, strict=True))
-    row["accepts"] = ", ".join(row["accepts"])
-    return row
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def _lines(rows):
     """Lay the rows out in columns; reasons of failures, which are long, get their own line."""
     columns = COLUMNS[:-1]
+    rows = [{**row, "accepts": ", ".join(row["accepts"])} for row in rows]
     widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in columns}
     yield "  ".join(name.ljust(widths[name]) for name in columns).rstrip()
     for row in rows:

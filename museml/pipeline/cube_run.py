@@ -36,10 +36,11 @@ class Choice:
 
     def recipe(self, cube):
         """Return what the result depends on."""
+        plugins = {"detector": self.detector, "classifier": self.classifier}
         return {
-            "sha256": cube.sha256(),
-            "detector": self.detector.provenance(),
-            "classifier": self.classifier.provenance(),
+            "museml": {"version": __version__},
+            "input": {"sha256": cube.sha256()},
+            **{kind: _described(plugin) for kind, plugin in plugins.items()},
         }
 
 
@@ -187,6 +188,13 @@ class _CubeRun:
         self._progress.step(name)
         with self._folder.step(name):
             yield
+
+
+def _described(plugin):
+    """Return what tells a plugin from another: name, version, model and settings."""
+    about = plugin.provenance()
+    names = {"name": "PLUGIN", "version": "PLUGIN_V", "model": "MODEL", "model id": "MODEL_ID"}
+    return {name: about[key] for name, key in names.items()} | {"settings": plugin.settings()}
 
 
 @contextmanager

@@ -1,0 +1,32 @@
+"""``museml classify``: redshifts of spectra."""
+
+import click
+
+from museml.cli.options import classifier_option, config_option, read_config, set_option, settings
+
+__all__ = ["classify"]
+
+COLUMNS = ("id", "class", "z", "z_err", "p", "z_2", "p_2", "z_3", "p_3", "flags")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--output", "-o", "out", metavar="OUT", help="Table to write (.fits, .ecsv, .vot).")
+@classifier_option
+@set_option
+@config_option
+def classify(files, out, classifier, assignments, config):
+    """Give redshifts and classes to spectra: files of MPDAF, specutils or tables, or folders of them."""
+    from museml.api import get_classifier
+    from museml.cli.tables import text_of
+    from museml.errors import PredictionFlag
+    from museml.output import format_of, write_table
+
+    if out:
+        format_of(out)
+    name, chosen = settings("classifier", classifier, "lines", read_config(config), assignments, alone=True)
+    predictions = get_classifier(name, **chosen).classify(list(files))
+    click.echo(text_of(predictions, COLUMNS, PredictionFlag))
+    if out:
+        write_table(predictions, out)
+        click.echo(f"{len(predictions)} rows in {out}")

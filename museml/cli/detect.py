@@ -1,0 +1,59 @@
+"""``museml detect``: find what is in cubes."""
+
+from pathlib import Path
+
+import click
+
+from museml.cli.options import config_option, detector_option, read_config, set_option, settings
+from museml.errors import SettingError
+
+__all__ = ["detect"]
+
+COLUMNS = ("id", "source", "kind", "ra", "dec", "wave", "fwhm", "snr", "flux", "n_false", "p_real", "flags")
+
+
+@click.command()
+@click.argument("cubes", nargs=-1, required=True, metavar="CUBE...")
+@click.option(
+    "--output", "-o", "out", required=True, metavar="OUT",
+    help="Table (.fits, .ecsv, .vot); for several cubes a folder.",
+)  # fmt: skip
+@detector_option
+@set_option
+@config_option
+def detect(cubes, out, detector, assignments, config):
+    """Find emission lines and continuum sources in CUBEs, and write them into a table."""
+    from museml.api import get_detector
+    from museml.output import make_folder, write_table
+
+    name, chosen = settings("detector", detector, "joint", read_config(config), assignments, alone=True)
+    finder = get_detector(name, **chosen)
+    targets = _targets(cubes, out)
+    if len(cubes) > 1:
+        make_folder(out)
+    for cube, target in zip(cubes, targets, strict=True):
+        detections = finder.detect(cube)
+        write_table(detections, target)
+        _report(detections, target)
+
+
+def _targets(cubes, out):
+    """Return the file for each cube, and refuse bad names before the work starts."""
+    from museml.output import format_of
+
+    if len(cubes) == 1:
+        format_of(out)
+        return [Path(out)]
+    stems = [Path(cube).name.removesuffix(".gz").removesuffix(".fits") for cube in cubes]
+    if len(set(stems)) < len(stems):
+        raise SettingError("cubes of the same name would overwrite each other's tables; detect them one by one")
+    return [Path(out) / f"{stem}-detections.fits" for stem in stems]
+
+
+def _report(detections, target):
+    from museml.cli.tables import text_of
+    from museml.errors import DetectionFlag
+
+    if len(detections):
+        click.echo(text_of(detections, COLUMNS, DetectionFlag))
+    click.echo(f"{len(detections)} detections in {target}")

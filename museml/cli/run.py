@@ -1,0 +1,83 @@
+"""``museml run``: the whole job."""
+
+import click
+
+from museml.cli.options import (
+    classifier_option,
+    config_option,
+    detector_option,
+    jobs_option,
+    read_config,
+    set_option,
+    settings,
+)
+from museml.output import FORMATS
+
+__all__ = ["COLUMNS", "report", "run"]
+
+#: columns of the catalogue that are printed
+COLUMNS = (
+    *("ID", "RA", "DEC", "class", "z", "z_err", "p", "z_2", "p_2"),
+    *("n_lines", "line_wave", "snr", "n_false", "p_real", "flags"),
+)
+
+
+@click.command()
+@click.argument("cubes", nargs=-1, required=True, metavar="CUBE...")
+@click.option(
+    "--output", "-o", "out", required=True, metavar="OUT", help="Folder; several cubes get one each below it."
+)
+@detector_option
+@classifier_option
+@set_option
+@config_option
+@jobs_option
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace the run that is in OUT.")
+@click.option(
+    "--format", type=click.Choice(list(FORMATS)), default="fits", help="Write the catalogue in this format too."
+)
+@click.option("--no-plots", is_flag=True, help="Draw no pictures.")
+@click.pass_context
+def run(context, cubes, out, detector, classifier, assignments, config, jobs, resume, overwrite, format, no_plots):
+    """Detect, extract, classify and write: from CUBEs to catalogues with redshifts.
+
+    OUT gets catalog.fits, sources/, plots/, detections.fits, redshifts.fits, run.log and
+    provenance.json.
+    """
+    import museml
+
+    sections = read_config(config)
+    detector, of_detector = settings("detector", detector, "joint", sections, assignments)
+    classifier, of_classifier = settings("classifier", classifier, "lines", sections, assignments)
+    catalogs = museml.run(
+        cubes[0] if len(cubes) == 1 else list(cubes),
+        out,
+        detector=detector,
+        classifier=classifier,
+        detector_settings=of_detector,
+        classifier_settings=of_classifier,
+        jobs=jobs,
+        resume=resume,
+        overwrite=overwrite,
+        format=format,
+        plots=not no_plots,
+    )
+    if len(cubes) == 1:
+        report(catalogs, out)
+        return
+    for name, catalog in catalogs.items():
+        click.echo(f"\n{name}")
+        report(catalog, f"{out.rstrip('/')}/{name}")
+    if len(catalogs) < len(cubes):
+        context.exit(1)
+
+
+def report(catalog, out):
+    """Print a catalogue, and where its files are."""
+    from museml.cli.tables import text_of
+    from museml.errors import PredictionFlag
+
+    click.echo(text_of(catalog, COLUMNS, PredictionFlag) if len(catalog) else "no sources were found")
+    click.echo(f"\n{len(catalog)} sources; the files are in {out}")
+    click.echo("  catalog.fits  sources/  plots/  detections.fits  redshifts.fits  run.log  provenance.json")
