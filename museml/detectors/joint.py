@@ -71,7 +71,7 @@ class JointDetector(Detector):
 
         model = self.reality if isinstance(self.reality, str) else "reality"
         provenance = RealityClassifier(model=model).provenance()
-        detections["p_real"] = p_real(data, detections, model)
+        detections["p_real"][:] = p_real(data, detections, model)
         residual = np.ma.filled(detections["p_real"] < self.min_p_real, False)
         detections = detections[~residual]
         detections.meta = {key: provenance[key] for key in ("MODEL", "MODEL_ID")}
@@ -81,12 +81,12 @@ class JointDetector(Detector):
         """Return the detections with the numbers of their sources and a common score."""
         if not len(detections):
             return detections
-        detections["score"] = common_score(detections["n_false"], detections["snr"])
+        detections["score"][:] = common_score(detections["n_false"], detections["snr"])
         detections = detections[np.lexsort((-detections["snr"], -detections["score"]))]
         rank = -np.arange(len(detections))
         source = group(detections["x"], detections["y"], rank, self._pixels(data))
         once = ~repeated(source, *(_values(detections[name]) for name in ("wave", "fwhm")), rank)
-        detections["source"] = consecutive(source, rank)
+        detections["source"][:] = consecutive(source, rank)
         return detections[once]
 
     def _pixels(self, data):
