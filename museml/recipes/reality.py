@@ -40,6 +40,8 @@ SORTS = (
 )
 #: the same for galaxies, with several lines each; number per 250 lines instead of a share
 GALAXIES = ((6, (4, 15), (0.0, 1.0)), (2, (20, 150), (1.0, 5.0)))
+BRIGHT = 0.05  # of the field, where objects are
+ON_OBJECTS = 0.3  # of the lines, which are put there
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Settings:
         Of everything.
     """
 
-    fields: int = 24
-    rounds: int = 16
+    fields: int = 36
+    rounds: int = 10
     shape: tuple = (3681, 40, 40)
     threshold: float = 4.2
     epochs: int = 60
@@ -137,7 +139,7 @@ def test_scores(model, sample):
     p_real = model.predict(sample.batch)[:, REAL]
     truth = sample.labels == REAL
     scores = []
-    for origin in np.unique(sample.origin):
+    for origin in map(str, np.unique(sample.origin)):
         rows = sample.origin == origin
         scores += completeness_purity(truth[rows], p_real[rows], 0.5, origin)
         scores += [_survivors(truth[rows], p_real[rows], origin)]
@@ -244,7 +246,18 @@ def draw_lines(cube, rng):
     for number, snr, size in GALAXIES:
         for _ in range(round(number * count / 250)):
             drawn.append(random_galaxies(cube, 1, rng, snr=snr, size=rng.uniform(*size)))
-    return join(drawn)
+    return _onto_objects(join(drawn), cube, rng)
+
+
+def _onto_objects(truth, cube, rng):
+    """Move some of the drawn objects onto the brightest places of the field, where there is continuum."""
+    white = np.abs(np.ma.filled(cube.data.mean(axis=0), 0))
+    y, x = np.nonzero(white >= np.quantile(white, 1 - BRIGHT))
+    for source in np.unique(truth["source"]):
+        if rng.random() < ON_OBJECTS:
+            place, rows = rng.integers(len(y)), truth["source"] == source
+            truth["x"][rows], truth["y"][rows] = np.array([x[place], y[place]]) + rng.uniform(-0.5, 0.5, 2)
+    return truth
 
 
 def _sample(found):

@@ -15,6 +15,9 @@ __all__ = ["continuum_residuals", "sky_residuals"]
 PROMINENCE = 0.1  # of ln(noise): fainter sky lines leave next to nothing
 OTHER_FEATURES = 40  # per 3681 channels: residuals away from sky lines, as of sunlight in the sky
 LINE_DENSITY = 1 / 40  # absorption lines per Angstrom of a galaxy's spectrum
+#: bands of O2 and H2O in the Earth's atmosphere, Angstrom in air
+TELLURIC_BANDS = ((6867, 6945), (7165, 7340), (7594, 7700), (8130, 8350), (8940, 9300))
+TELLURIC_DENSITY = 1 / 9  # lines per Angstrom in the bands, as MUSE resolves them
 
 
 def sky_residuals(cube, seed=0, strength=(0.3, 2.5)):
@@ -124,13 +127,24 @@ def _turned(stripes, shape):
 
 
 def _features(wave, rng):
-    """Return a continuum of level 1 with absorption lines, a break and a ripple."""
-    count = rng.poisson(LINE_DENSITY * (wave[-1] - wave[0]))
-    centre, depth = rng.uniform(wave[0], wave[-1], count), rng.exponential(0.12, count).clip(max=0.7)
-    sigma = np.exp(rng.uniform(np.log(1.5), np.log(12), count))
-    spectrum = np.ones_like(wave)
-    for c, d, s in zip(centre, depth, sigma, strict=True):
-        spectrum *= 1 - d * np.exp(-(((wave - c) / s) ** 2) / 2)
+    """Return a continuum of level 1 with absorption lines, imperfectly corrected air, a break and a ripple."""
+    spectrum = _absorption(wave, (wave[0], wave[-1]), LINE_DENSITY, (1.5, 12), 0.12, rng)
+    strength = rng.exponential(0.08)
+    for band in TELLURIC_BANDS:
+        telluric = _absorption(wave, band, TELLURIC_DENSITY, (1.2, 4), strength, rng)
+        spectrum = spectrum * telluric ** rng.choice([-1, 1])
     step = 1 + rng.uniform(-0.4, 0.4) * expit((wave - rng.uniform(wave[0], wave[-1])) / rng.uniform(2, 10))
     ripple = 1 + rng.uniform(0, 0.05) * np.sin(2 * np.pi * wave / rng.uniform(60, 400) + rng.uniform(0, 2 * np.pi))
     return spectrum * step * ripple
+
+
+def _absorption(wave, band, density, width, depth, rng):
+    """Return the transmission of lines in a band; so many per Angstrom, with a range of sigmas and a mean depth."""
+    count = rng.poisson(density * (band[1] - band[0]))
+    centre, depths = rng.uniform(*band, count), rng.exponential(depth, count).clip(max=0.7)
+    sigma = np.exp(rng.uniform(*np.log(width), count))
+    transmission = np.ones_like(wave)
+    for c, d, s in zip(centre, depths, sigma, strict=True):
+        near = slice(*np.searchsorted(wave, (c - 6 * s, c + 6 * s)))
+        transmission[near] *= 1 - d * np.exp(-(((wave[near] - c) / s) ** 2) / 2)
+    return transmission
