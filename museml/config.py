@@ -13,7 +13,7 @@ class Conf(ConfigNamespace):
     device = ConfigItem("auto", "Device for networks: 'auto', 'cpu' or 'gpu'.", cfgtype="string")
     batch_size = ConfigItem(256, "Number of spectra or cut-outs that a network sees at once.", cfgtype="integer")
     model_folder = ConfigItem(
-        "", "Folder of the user's own models (*.asdf), searched before the shipped ones.", cfgtype="string"
+        "", "Folder of the user's own models (.asdf files), searched before the shipped ones.", cfgtype="string"
     )
     load_plugins = ConfigItem(
         "",
