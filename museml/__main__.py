@@ -1,5 +1,6 @@
-"""``python -m museml``: the same as the command ``museml``."""
+"""``python -m museml``."""
 
 from museml.cli import main
 
-main(prog_name="museml")
+if __name__ == "__main__":
+    main(prog_name="museml")

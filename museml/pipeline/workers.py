@@ -5,6 +5,8 @@ import signal
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 from museml.errors import MusemlError, SettingError
 
@@ -36,8 +38,9 @@ class Workers:
         if self.jobs == 1 or len(tasks) < 2:
             yield from (function(*task) for task in tasks)
             return
-        self._start()
-        futures = [self._pool.submit(_work, function, task) for task in tasks]
+        with _interrupts_blocked():
+            self._start()
+            futures = [self._pool.submit(_work, function, task) for task in tasks]
         for future in futures:
             answer, messages = self._result(future)
             for message in messages:
@@ -47,7 +50,7 @@ class Workers:
     def _start(self):
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.jobs, mp_context=context, initializer=_ignore_interrupts)
+            self._pool = ProcessPoolExecutor(self.jobs, mp_context=context)
 
     def _result(self, future):
         try:
@@ -59,9 +62,21 @@ class Workers:
             ) from error
 
 
-def _ignore_interrupts():
-    """Leave Ctrl-C to the main process, which lets the workers finish the file they are at."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_blocked():
+    """Keep Ctrl-C back for a moment; processes started meanwhile never see it.
+
+    The main process sees it afterwards, and lets the workers finish the file they are at.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # as it starts, it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(function, task):

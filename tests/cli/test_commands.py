@@ -1,0 +1,278 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from click.testing import CliRunner
+
+import museml
+from museml.cli import main
+from museml.errors import MusemlWarning
+from museml.simulation.cubes import simulate_cube
+
+QUICK = ["--detector", "lines", "--no-plots"]
+
+
+@pytest.fixture(scope="module")
+def cube_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cubes") / "field.fits"
+    simulate_cube((300, 20, 20), seed=1, n_lines=2, n_galaxies=0, n_continuum=0, snr=(15, 30))[0].write(str(path))
+    return path
+
+
+@pytest.fixture
+def shell():
+    """Return a function that runs museml with arguments and gives the result."""
+
+    def run(*arguments):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    return run
+
+
+def assert_one_line(result, code=1):
+    """The command ended with a code, and with one line on stderr that is no traceback."""
+    assert result.exit_code == code, result.output
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.output
+
+
+def modules_after(*arguments):
+    """Return the heavy modules that a command imports, and its time in seconds."""
+    code = "import sys; from museml.cli import main; main(sys.argv[1:], standalone_mode=False); "
+    code += "print('\\n' + ' '.join({m.partition('.')[0] for m in sys.modules}), file=sys.stderr)"
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return set(done.stderr.split("\n")[-2].split()), time.perf_counter() - start
+
+
+@pytest.mark.parametrize("arguments", [["plugins"], ["plugins", "--json"]])
+def test_plugins_are_listed_without_importing_them(arguments):
+    modules, seconds = modules_after(*arguments)
+    assert not modules & {"mpdaf", "keras", "tensorflow", "photutils", "specutils", "matplotlib"}
+    assert seconds < 10  # 0.2 s on an idle machine
+
+
+def test_help_is_light(tmp_path):
+    code = "import sys; from museml.cli import main\ntry: main(['--help'])\n"
+    code += (
+        "except SystemExit: sys.exit(any(m in sys.modules for m in ('mpdaf', 'keras', 'tensorflow', 'astropy.table')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_help_lists_the_commands_of_the_registry(shell):
+    result = shell("--help")
+    assert result.exit_code == 0
+    for name in ("run", "detect", "classify", "demo", "plugins", "models"):
+        assert f"\n  {name} " in result.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "detect", "classify", "demo", "plugins"])
+def test_every_command_explains_itself(shell, command):
+    result = shell(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+def test_version(shell):
+    assert museml.__version__ in shell("--version").stdout
+
+
+def test_plugins_tell_name_kind_package_version_and_state(shell):
+    rows = json.loads(shell("plugins", "--json").stdout)
+    lines = next(row for row in rows if row["name"] == "lines" and row["kind"] == "detector")
+    assert lines == {
+        "name": "lines", "kind": "detector", "accepts": ["cube"], "package": "museml",
+        "version": museml.__version__, "state": "ok", "reason": "",
+    }  # fmt: skip
+    assert "lines" in shell("plugins").stdout
+
+
+def test_run_writes_the_folder_and_prints_the_catalogue(shell, cube_file, tmp_path):
+    result = shell("run", cube_file, "-o", tmp_path / "out", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert f"2 sources; the files are in {tmp_path / 'out'}" in result.stdout
+    assert len(Table.read(tmp_path / "out" / "catalog.fits")) == 2
+    again = shell("run", cube_file, "-o", tmp_path / "out", *QUICK)
+    assert_one_line(again)
+    assert "holds a run already; resume it (--resume)" in again.stderr
+    assert shell("run", cube_file, "-o", tmp_path / "out", "--resume", *QUICK).stdout == result.stdout
+
+
+@pytest.mark.filterwarnings("always:cube")
+def test_run_of_several_cubes_reports_the_bad_one(shell, cube_file, tmp_path):
+    (tmp_path / "bad.fits").write_text("not FITS")
+    result = shell("run", cube_file, tmp_path / "bad.fits", "-o", tmp_path / "out", *QUICK)
+    assert_one_line(result)
+    assert "museml: warning: cube 'bad' failed, the others go on: " in result.stderr
+    assert (tmp_path / "out" / "field" / "catalog.fits").exists()
+
+
+def test_settings_come_from_a_file_and_the_command_line(shell, cube_file, tmp_path):
+    config = tmp_path / "museml.toml"
+    config.write_text('[detector]\nname = "lines"\nthreshold = 7.0\nwidths = [2.0]\n[classifier]\nname = "lines"\n')
+    arguments = ["--config", config, "--set", "detector.threshold=9", "--no-plots"]
+    result = shell("run", cube_file, "-o", tmp_path / "out", *arguments)
+    assert result.exit_code == 0, result.output
+    recipe = json.loads((tmp_path / "out" / "provenance.json").read_text())["recipe"]
+    assert recipe["detector"]["settings"]["threshold"] == 9
+    assert recipe["detector"]["settings"]["widths"] == [2.0]
+
+
+@pytest.mark.parametrize("suffix", [".fits", ".ecsv", ".vot"])
+@pytest.mark.filterwarnings("ignore:The unit .* has been deprecated")
+def test_detect_writes_each_format(shell, cube_file, tmp_path, suffix):
+    out = tmp_path / f"detections{suffix}"
+    result = shell("detect", cube_file, "-o", out, "--detector", "lines", "--set", "threshold=6")
+    assert result.exit_code == 0, result.output
+    assert f"2 detections in {out}" in result.stdout
+    assert len(Table.read(out)) == 2
+
+
+def test_detect_in_several_cubes(shell, cube_file, tmp_path):
+    other = tmp_path / "other.fits"
+    other.write_bytes(cube_file.read_bytes())
+    result = shell("detect", cube_file, other, "-o", tmp_path / "out", "--detector", "lines")
+    assert result.exit_code == 0, result.output
+    assert sorted(os.listdir(tmp_path / "out")) == ["field-detections.fits", "other-detections.fits"]
+
+
+def test_classify_the_sources_of_a_run(shell, cube_file, tmp_path):
+    shell("run", cube_file, "-o", tmp_path / "out", *QUICK)
+    files = sorted((tmp_path / "out" / "sources").iterdir())
+    result = shell("classify", *files, "-o", tmp_path / "z.ecsv")
+    assert result.exit_code == 0, result.output
+    assert "source-00001" in result.stdout
+    table = Table.read(tmp_path / "z.ecsv")
+    assert list(table["id"]) == ["source-00001", "source-00002"]
+    catalog = Table.read(tmp_path / "out" / "catalog.fits")
+    assert np.allclose(np.ma.filled(table["z"], -1), np.ma.filled(catalog["z"], -1))
+
+
+def bad_cubes(folder, good):
+    """Write files that are no usable cubes and yield name and what the error says."""
+    with fits.open(good) as hdus:
+        (folder / "text.fits").write_text("not FITS")
+        yield "text.fits", "must be a FITS file"
+        (folder / "short.fits").write_bytes(good.read_bytes()[:-20000])
+        yield "short.fits", "is truncated"
+        hdus[1:2].__class__([hdus[0], hdus[1]]).writeto(folder / "nostat.fits")
+        yield "nostat.fits", "must have variances"
+        yield "missing.fits", "must be an existing file"
+        hdus[1].data[:] = np.nan
+        hdus.writeto(folder / "nan.fits")
+        yield "nan.fits", "must have valid voxels"
+
+
+@pytest.mark.parametrize("command", ["run", "detect"])
+def test_bad_cubes_end_in_one_line(shell, cube_file, tmp_path, command):
+    out = {"run": tmp_path / "out", "detect": tmp_path / "out.fits"}[command]
+    for name, text in bad_cubes(tmp_path, cube_file):
+        result = shell(command, tmp_path / name, "-o", out)
+        assert_one_line(result)
+        assert text in result.stderr
+        assert result.stderr.startswith("museml: error: ")
+        assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["run", "{cube}", "-o", "{out}", "--detector", "jiont"], "did you mean 'joint'?"),
+        (["run", "{cube}", "-o", "{out}", "--classifier", "no"], "no classifier named 'no'; known: lines"),
+        (["run", "{cube}", "-o", "{out}", "--set", "detector.no=1"], "has no setting 'no'; known"),
+        (["run", "{cube}", "-o", "{out}", "--set", "no=1"], "--set needs detector.KEY=VALUE"),
+        (["run", "{cube}", "-o", "{out}", "--set", "no"], "--set needs KEY=VALUE, not 'no'"),
+        (["run", "{cube}", "-o", "{out}", "--config", "no.toml"], "--config must name a TOML file"),
+        (["run", "{cube}", "-o", "{cube}"], "must be a folder"),
+        (["run", "{cube}", "-o", "{cube}/out"], "a part of the path is a file"),
+        (["run", "{cube}", "-o", "{out}", "--jobs", "0"], "jobs must be a whole number"),
+        (["detect", "{cube}", "-o", "{out}.txt"], "has '.txt'; rename the output"),
+        (["detect", "{cube}", "-o", "/nowhere/out.fits", "--detector", "lines"], "make the folder first"),
+        (["classify", "{out}"], "museml: error: "),
+        (["classify", "{cube}", "-o", "z.txt"], "has '.txt'; rename the output"),
+    ],
+)
+def test_bad_arguments_end_in_one_line(shell, cube_file, tmp_path, arguments, text):
+    places = {"cube": cube_file, "out": tmp_path / "out"}
+    result = shell(*(argument.format(**places) for argument in arguments))
+    assert_one_line(result)
+    assert text in result.stderr
+
+
+@pytest.mark.parametrize("text", ["[detector", "[detectors]\nname = 'lines'", "threshold = 3"])
+def test_bad_configurations_end_in_one_line(shell, cube_file, tmp_path, text):
+    (tmp_path / "bad.toml").write_text(text)
+    assert_one_line(shell("run", cube_file, "-o", tmp_path / "out", "--config", tmp_path / "bad.toml"))
+
+
+def test_an_all_nan_and_a_constant_spectrum_are_errors_or_flags(shell, cube_file, tmp_path):
+    from mpdaf.obj import Cube
+
+    spectrum = Cube(str(cube_file))[:, 10, 10]
+    for name, value in (("nan", np.nan), ("constant", 3.0)):
+        spectrum.data = np.ma.masked_invalid(np.full(300, value))
+        spectrum.write(str(tmp_path / f"{name}.fits"), savemask="nan")
+        result = shell("classify", tmp_path / f"{name}.fits")
+        assert_one_line(result)
+
+
+def test_usage_errors_have_code_2(shell):
+    assert shell("run").exit_code == 2
+    assert shell("nothing").exit_code == 2
+
+
+def test_debug_lets_the_traceback_through(shell):
+    result = shell("--debug", "detect", "missing.fits", "-o", "x.fits", "--detector", "lines")
+    assert isinstance(result.exception, museml.errors.InputError)
+
+
+def test_a_bug_is_called_a_bug(shell, cube_file, monkeypatch):
+    monkeypatch.setattr("museml.api.get_detector", lambda *a, **k: 1 / 0)
+    result = shell("detect", cube_file, "-o", "x.fits")
+    assert_one_line(result)
+    assert "ZeroDivisionError: division by zero; this is a bug" in result.stderr
+
+
+def test_ctrl_c_has_code_130(shell, cube_file, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("museml.api.get_detector", interrupted)
+    result = shell("detect", cube_file, "-o", "x.fits")
+    assert result.exit_code == 130
+    assert "stopped" in result.stderr
+
+
+def test_warnings_are_one_line(shell, monkeypatch, capsys):
+    import warnings
+
+    from museml.cli.errors import short_warnings
+
+    with warnings.catch_warnings(), short_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("something\nto know", MusemlWarning, stacklevel=1)
+    assert capsys.readouterr().err == "museml: warning: something to know\n"
+
+
+def test_ctrl_c_in_a_real_run_ends_cleanly_and_it_resumes(cube_file, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "museml", "run", str(cube_file), "-o", str(out), "--jobs", "2", *QUICK]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while run.poll() is None and not (out / "extracted" / "source-00001.fits").exists():
+        time.sleep(0.005)
+    os.killpg(run.pid, signal.SIGINT)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130, errors
+    assert errors.strip() == "museml: stopped; files written so far are whole"
+    assert not list(out.rglob(".*.part"))
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "2 sources" in done.stdout
