@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from astropy.stats import mad_std
 from scipy.optimize import brentq
 from scipy.stats import norm
 
@@ -94,7 +95,7 @@ def compare(cube, truth, detections, correlated):
     good = np.isin(matched, isolated[truth["snr"][isolated] > BRIGHT])
     found, true = detections[good], truth[matched[good]]
     pull = (found["flux"] - true["flux"]) / found["flux_err"]
-    row |= {"flux_pull_median": np.median(np.array(pull)), "flux_pull_scatter": np.std(np.array(pull))}
+    row |= {"flux_pull_median": np.median(np.array(pull)), "flux_pull_scatter": mad_std(np.array(pull))}
     return row | {"offset_pixels": np.median(np.array(np.hypot(found["x"] - true["x"], found["y"] - true["y"])))}
 
 

@@ -40,7 +40,7 @@ def psf_spectrum(data, weight, image, y, x):
         return np.where(information > 0, signal / information, 0), 1 / np.sqrt(information)
 
 
-def fit_line(wave, flux, error, guess):
+def fit_line(wave, flux, error, guess, narrowest=0.0):
     """Fit a Gaussian line.
 
     Parameters
@@ -49,6 +49,8 @@ def fit_line(wave, flux, error, guess):
         The spectrum without continuum; wavelengths in Angstrom, evenly spaced.
     guess : (float, float)
         Wavelength and FWHM in Angstrom to begin with.
+    narrowest : float
+        Smallest FWHM possible, that of the line-spread function; noise may make lines look narrower.
 
     Returns
     -------
@@ -73,6 +75,9 @@ def fit_line(wave, flux, error, guess):
     near_guess = abs(values[1] - guess[0]) < guess[1] / 2 + step and 0.4 < abs(values[2]) / guess[1] < 2.5
     if not (near_guess and values[0] > 0 and np.all(np.isfinite(errors))):
         return *start, *guess, False
+    if abs(values[2]) < narrowest:
+        shape = float(values[1]), narrowest
+        return *_best_flux(wave, flux, error, shape), *shape, True
     return values[0], errors[0], values[1], abs(values[2]), True
 
 

@@ -5,7 +5,7 @@ from astropy.stats import gaussian_fwhm_to_sigma
 from scipy.ndimage import map_coordinates
 from scipy.signal import fftconvolve
 
-from museml.data.psf import DEFAULT_PSF, as_psf
+from museml.data.psf import DEFAULT_PSF, as_psf, lsf_fwhm
 from museml.detection import Detections, Detector
 from museml.detectors.baseline import measure_baseline
 from museml.detectors.false_alarms import MODEST, FalseAlarms
@@ -99,7 +99,7 @@ class LineDetector(Detector):
         wave = matched.wave[spectrum.first : spectrum.first + len(spectrum.flux)]
         centre = np.interp(peak["z"], np.arange(len(matched.wave)), matched.wave)
         guess = centre, float(matched.fwhm(self.widths[peak["width"]], centre))
-        return fit_line(wave, spectrum.flux, spectrum.error * spectrum.scatter, guess)
+        return fit_line(wave, spectrum.flux, spectrum.error * spectrum.scatter, guess, float(lsf_fwhm(centre)))
 
     def _flags(self, cube, matched, peaks, sky):
         z, y, x = (np.rint(peaks[name]).astype(int) for name in "zyx")

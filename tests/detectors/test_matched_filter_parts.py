@@ -159,6 +159,11 @@ def test_fit_finds_flux_place_and_width():
     assert 0 < flux_err < 5
 
 
+def test_a_line_is_never_narrower_than_the_instrument_can_show():
+    line = 100 * line_profiles(WAVE, np.full(100, 2.0), (50, 51), (0, 100))[0]
+    assert fit_line(WAVE, line, np.full(100, 0.5), (WAVE[50], 3.0), narrowest=2.5)[3] == 2.5
+
+
 def test_a_fit_of_nothing_says_so():
     assert not fit_line(WAVE, np.zeros(100), np.ones(100), (7050, 4.0))[4]
     assert not fit_line(WAVE, np.ones(100), np.full(100, np.inf), (7050, 4.0))[4]
