@@ -12,6 +12,7 @@ from museml.errors import SettingError
 
 __all__ = ["JointDetector", "common_score"]
 
+NEAR = 0.75  # radius of a source in FWHM of the PSF: faint lines scatter by half of this, and gas may be displaced
 HIGHEST = 300.0  # score from which n_false is too small a number to be held
 
 
@@ -33,7 +34,7 @@ class JointDetector(Detector):
     psf : `~museml.data.psf.PSF` or float
         The PSF or its FWHM in arcsec; by default what the cube tells, else 0.8 arcsec.
     radius : float
-        Radius of a source in arcsec; by default the FWHM of the PSF.
+        Radius of a source in arcsec; by default 3/4 of the FWHM of the PSF.
     reality : bool or str
         Whether to ask the model 'reality' which lines are real; or the name or the file of another model.
     min_p_real : float
@@ -92,8 +93,8 @@ class JointDetector(Detector):
     def _pixels(self, data):
         if self.radius is not None:
             return self.radius / data.pixel_scale
-        psf = as_psf(self.psf or data.psf or DEFAULT_PSF)
-        return float(psf.fwhm_at(np.mean(data.wave))) / data.pixel_scale
+        psf = as_psf(self.psf) if self.psf is not None else data.psf or DEFAULT_PSF
+        return NEAR * float(psf.fwhm_at(np.mean(data.wave))) / data.pixel_scale
 
 
 def common_score(n_false, snr):

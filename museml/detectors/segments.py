@@ -81,8 +81,8 @@ def find_segments(cube, psf=None, threshold=5.0, bands=4):
     -------
     Segments
     """
-    known = psf or cube.psf
-    psf = as_psf(known or DEFAULT_PSF)
+    is_default = psf is None and cube.psf is None
+    psf = as_psf(psf) if psf is not None else cube.psf or DEFAULT_PSF
     collapsed = collapse(cube, bands)
     plain, sources = _filtered(band_images(collapsed, psf, cube.pixel_scale))
     images = plain + _like(band_images(collapsed, psf, cube.pixel_scale, sharp=True), plain, sources)

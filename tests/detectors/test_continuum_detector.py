@@ -149,7 +149,7 @@ def test_the_background_of_a_large_field_may_vary():
     assert len(found) == 2
 
 
-@pytest.mark.parametrize("settings", [{"threshold": 0}, {"bands": 0}, {"psf": "wide"}])
+@pytest.mark.parametrize("settings", [{"threshold": 0}, {"bands": 0}, {"psf": "wide"}, {"psf": 0}])
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(SettingError, match=f"{next(iter(settings))} must be"):
         ContinuumDetector(**settings).detect(field([], shape=(20, 10, 10)))
