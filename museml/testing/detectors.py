@@ -65,6 +65,9 @@ def _check_answer(table, detector, cube, who):
         bad = table[~np.ma.filled(possible, True)]
         require(not len(bad), who, f"{name} is {meaning}", f"{name} is {bad[name][0] if len(bad) else ''}",
                 "correct the column")  # fmt: skip
+    growing = np.all(np.diff(table["n_false"]) >= -1e-6 * table["n_false"][1:])
+    require(growing, who, "n_false grows as the score falls", f"it is {list(table['n_false'])}",
+            "count the false detections scored at least as high")  # fmt: skip
 
 
 def _possible(table, data):

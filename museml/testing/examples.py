@@ -31,7 +31,7 @@ def _simulated():
 def _spectra():
     from museml.simulation.spectra import simulate_spectra
 
-    return simulate_spectra(6, seed=1)[0]
+    return simulate_spectra(6, seed=1, snr=(20.0, 60.0))[0]
 
 
 def _cutouts():

@@ -196,7 +196,7 @@ IMPOSSIBLE = {
     "snr": lambda snr: np.nan,
     "flux": lambda flux: np.inf,
     "flux_err": lambda err: -err,
-    "n_false": lambda n: -1.0,
+    "n_false": lambda n: -n,
     "p_real": lambda p: 1.5,
     "source": lambda source: 0,
     "flags": lambda flags: -1,
@@ -207,6 +207,11 @@ IMPOSSIBLE = {
 def test_an_impossible_value_is_found_out(name):
     with pytest.raises(ContractError, match=f"rule '{name} is"):
         check_detector(changed(**{name: IMPOSSIBLE[name]}))
+
+
+def test_n_false_must_grow_as_the_score_falls():
+    with pytest.raises(ContractError, match="n_false grows as the score falls"):
+        check_detector(changed(n_false=lambda n_false: n_false[::-1].copy()))
 
 
 def test_a_line_must_be_within_the_cube():
