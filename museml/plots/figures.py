@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from museml.output import whole_file
 
-__all__ = ["COLOURS", "new_figure", "save_figure", "show_image", "styled"]
+__all__ = ["COLOURS", "HALO", "new_figure", "save_figure", "show_image", "styled"]
 
 #: Okabe & Ito (2008), told apart with any colour vision
 COLOURS = {
@@ -19,6 +20,8 @@ COLOURS = {
     "mark": "#D55E00",
     "text": "#222222",
 }
+#: for text and lines on an image
+HALO = [withStroke(linewidth=2.2, foreground="white")]
 _STYLE = {
     "font.size": 8.5,
     "font.family": "DejaVu Sans",
@@ -68,13 +71,16 @@ def save_figure(figure, path):
         figure.savefig(part, format="png", metadata={"Software": "museml"})
 
 
-def show_image(axes, image, low=2.0, high=99.7):
-    """Show an image as negative, stretched by asinh between two percentiles; masked pixels are hatched grey."""
+def show_image(axes, image, low=2.0, high=99.7, darkest=1.0):
+    """Show an image as a negative, stretched by asinh between two percentiles; masked pixels are bluish.
+
+    ``darkest`` is the grey of the brightest pixel, from 0 to 1 for black.
+    """
     values = np.ma.masked_invalid(image)
     known = values.compressed()
     bottom, top = np.percentile(known, [low, high]) if known.size else (0.0, 1.0)
     span = max(top - bottom, np.finfo(float).tiny)
-    stretched = np.arcsinh(5 * np.clip((values - bottom) / span, -0.1, 1.2))
+    stretched = np.arcsinh(5 * np.clip((values - bottom) / span, 0, 1)) / np.arcsinh(5)
     axes.set_facecolor("#E4E9ED")
-    axes.imshow(stretched, origin="lower", cmap="Greys", interpolation="nearest", aspect="equal")
+    axes.imshow(stretched, origin="lower", cmap="Greys", interpolation="nearest", vmin=0, vmax=1 / darkest)
     axes.set(xticks=[], yticks=[])

@@ -1,18 +1,22 @@
 """The field: white-light image with the sources, coloured by redshift, shaped by class."""
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
-from museml.plots.figures import COLOURS, new_figure, show_image, styled
+from museml.plots.figures import COLOURS, HALO, new_figure, show_image, styled
 
-__all__ = ["plot_overview"]
+__all__ = ["plot_overview", "spread"]
 
+SIDE = 6.4  # inches
 MARKERS = {"galaxy": "o", "star": "*", "unknown": "s"}
 OTHER = "D"
-LEAST_SPAN = 0.01  # of the colour scale, in redshift
-_HALO = [withStroke(linewidth=2.2, foreground="white")]
+UNCERTAIN = "#6E6E6E"
+LEAST_SPAN = 0.01  # of the colours, in redshift
+LENGTHS = (0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120)  # of the scale bar, arcsec
+ROUNDS = 200  # of moving numbers apart
 
 
 @styled
@@ -26,7 +30,7 @@ def plot_overview(white, wcs, table, title=""):
     wcs : `~mpdaf.obj.WCS`
         Its coordinates.
     table : `~museml.catalogs.summary.SourceTable` or `~mpdaf.sdetect.Catalog`
-        With the columns ID, x, y, class and z.
+        With the columns ID, x, y, class, z and p.
     title : str
         Name of the field.
 
@@ -35,93 +39,129 @@ def plot_overview(white, wcs, table, title=""):
     `~matplotlib.figure.Figure`
     """
     height, width = white.shape
-    side = 6.4
-    figure = new_figure(side + 1.5, side * min(height / width, 1.6) + 0.75)
-    axes = figure.add_axes((0.03, 0.03, 0.78, 0.88))
-    show_image(axes, white)
+    long = SIDE * min(max(height / width, 0.4), 1.8)
+    figure = new_figure(SIDE + 1.9, long + 0.65)
+    size = figure.get_size_inches()
+    axes = figure.add_axes((0.15 / size[0], 0.15 / size[1], SIDE / size[0], long / size[1]), anchor="SW")
+    show_image(axes, white, darkest=0.75)
     axes.set(xlim=(-0.5, width - 0.5), ylim=(-0.5, height - 0.5))
-    colours = _draw_sources(figure, axes, table)
-    _draw_scale(axes, wcs, width, height)
-    _draw_compass(axes, wcs, width, height)
-    _draw_legend(axes, table, colours)
-    known = int((~np.ma.getmaskarray(table["z"])).sum())
-    axes.set_title(f"{title}    {len(table)} sources, {known} with a redshift", fontsize=10, loc="left")
+    z = _trusted(table)
+    _draw_sources(axes, table, z)
+    _draw_numbers(figure, axes, table)
+    _draw_scale(axes, wcs)
+    _draw_compass(axes, wcs)
+    margin = (SIDE + 0.4) / size[0]
+    _draw_legend(figure, margin, table, z)
+    if z.count():
+        bar = figure.add_axes((margin, 0.15 / size[1], 0.16 / size[0], 0.62 * long / size[1]))
+        figure.colorbar(ScalarMappable(_scale(z), _colormap()), cax=bar, label="redshift")
+    figure.text(0.15 / size[0], 1 - 0.3 / size[1], title, fontsize=12, fontweight="bold", va="center")
     return figure
 
 
-def _draw_sources(figure, axes, table):
-    """Draw the sources and the colour scale; return the colour of each class without redshift."""
-    z = np.ma.masked_invalid(table["z"])
-    scale = _scale(z.compressed())
-    colormap = _colormap()
+def _trusted(table):
+    """Return the redshifts that are more probably right than wrong; the others are masked."""
+    p = np.ma.filled(np.ma.masked_invalid(table["p"]), 0)
+    return np.ma.masked_where(p < 0.5, np.ma.masked_invalid(table["z"]))
+
+
+def _draw_sources(axes, table, z):
+    scale, colormap = _scale(z), _colormap()
     for row, value in zip(table, z, strict=True):
-        colour = "#777777" if np.ma.is_masked(value) else colormap(scale(float(value)))
+        colour = UNCERTAIN if np.ma.is_masked(value) else colormap(scale(float(value)))
         marker = MARKERS.get(str(row["class"]), OTHER)
-        axes.plot(row["x"], row["y"], marker, ms=12, mfc="none", mec="white", mew=3.2)
-        axes.plot(row["x"], row["y"], marker, ms=12, mfc="none", mec=colour, mew=1.8)
-        axes.annotate(
-            str(row["ID"]), (row["x"], row["y"]), (7, 6), textcoords="offset points", fontsize=8,
-            color="black", path_effects=_HALO,
-        )  # fmt: skip
-    if z.count():
-        _draw_colourbar(figure, scale, colormap)
-    return colormap
+        axes.plot(row["x"], row["y"], marker, ms=10, mfc="none", mec="white", mew=3.4)
+        axes.plot(row["x"], row["y"], marker, ms=10, mfc="none", mec=colour, mew=2)
 
 
-def _scale(values):
-    low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
+def _scale(z):
+    """Return the range of the colours: that of the redshifts, but never narrower than `LEAST_SPAN`."""
+    known = z.compressed()
+    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
     missing = max(LEAST_SPAN - (high - low), 0) / 2
-    return Normalize(max(low - missing, 0), high + missing)
+    return Normalize(low - missing, high + missing)
 
 
 def _colormap():
-    from matplotlib import colormaps
-
-    return colormaps["plasma"].resampled(256)
+    return colormaps["plasma"]
 
 
-def _draw_colourbar(figure, scale, colormap):
-    from matplotlib.cm import ScalarMappable
+def _draw_numbers(figure, axes, table):
+    """Write the numbers of the sources, moved apart where they would lie on one another."""
+    if not len(table):
+        return
+    places = axes.transData.transform(np.column_stack([table["x"], table["y"]]).astype(float))
+    points = figure.dpi / 72
+    texts = spread(places + np.array([11, 8]) * points, np.array([17, 11]) * points)
+    for number, place, text in zip(table["ID"], places, texts, strict=True):
+        moved = np.hypot(*(text - place)) > 20 * points
+        axes.annotate(
+            str(number), place, text, xycoords="figure pixels", textcoords="figure pixels", fontsize=8, ha="center",
+            va="center", path_effects=HALO, arrowprops={"arrowstyle": "-", "lw": 0.5} if moved else None,
+        )  # fmt: skip
 
-    axes = figure.add_axes((0.83, 0.2, 0.022, 0.6))
-    figure.colorbar(ScalarMappable(scale, colormap), cax=axes, label="redshift")
+
+def spread(places, size):
+    """Move places apart until each has a box of its own, as far as that is possible in a few rounds.
+
+    Parameters
+    ----------
+    places : ndarray, shape (n, 2)
+        Centres of boxes.
+    size : ndarray, shape (2,)
+        Width and height of a box.
+    """
+    places = places + 1e-3 * np.arange(len(places))[:, None]  # no two the same
+    for _ in range(ROUNDS):
+        apart = places[:, None] - places[None]
+        overlap = size - np.abs(apart)
+        touching = (overlap > 0).all(axis=2) & ~np.eye(len(places), dtype=bool)
+        if not touching.any():
+            break
+        shorter = overlap == overlap.min(axis=2, keepdims=True)  # the direction in which it is easier
+        places = places + (0.3 * overlap * np.sign(apart) * shorter * touching[..., None]).sum(axis=1)
+    return places
 
 
-def _draw_scale(axes, wcs, width, height):
+def _draw_scale(axes, wcs):
     """Draw a bar of a round number of arcsec, about a fifth of the field."""
-    pixel = float(np.mean(np.abs(wcs.get_step(unit="arcsec"))))
-    rounds = [length for length in (0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120) if length <= 0.3 * width * pixel]
-    length = rounds[-1] if rounds else pixel
-    start, level = 0.05 * width, 0.05 * height
-    axes.plot([start, start + length / pixel], [level] * 2, color="black", lw=2.2, path_effects=_HALO)
+    width = np.diff(axes.get_xlim())[0] * float(np.mean(np.abs(wcs.get_step(unit="arcsec"))))
+    length = max([length for length in LENGTHS if length <= 0.3 * width], default=LENGTHS[0])
+    frame = axes.transAxes
+    axes.plot([0.05, 0.05 + length / width], [0.045] * 2, color="black", lw=2, transform=frame, path_effects=HALO)
     axes.text(
-        start + length / pixel / 2, level + 0.012 * height, f"{length:g}″", ha="center", va="bottom", fontsize=10,
-        path_effects=_HALO,
+        0.05 + length / width / 2, 0.055, f"{length:g}″", ha="center", va="bottom", fontsize=10, transform=frame,
+        path_effects=HALO,
     )  # fmt: skip
 
 
-def _draw_compass(axes, wcs, width, height):
-    """Draw arrows to north and east."""
-    centre = np.array([0.9 * width, 0.07 * height])
+def _draw_compass(axes, wcs):
+    """Draw arrows to north and east, in the upper right."""
+    limits = np.array([axes.get_xlim(), axes.get_ylim()])
+    centre = limits[:, 0] + np.array([0.93, 0.86]) * np.diff(limits).ravel()
     dec, ra = wcs.pix2sky(centre[::-1])[0]
     step = float(np.mean(np.abs(wcs.get_step(unit="deg"))))
-    for name, d_dec, d_ra in (("N", step, 0), ("E", 0, step / np.cos(np.radians(dec)))):
-        end = wcs.sky2pix((dec + d_dec, ra + d_ra))[0][::-1] - centre
-        arrow = 0.09 * min(width, height) * end / np.hypot(*end)
+    for name, north, east in (("N", step, 0), ("E", 0, step / np.cos(np.radians(dec)))):
+        end = wcs.sky2pix((dec + north, ra + east))[0][::-1] - centre
+        arrow = 0.075 * np.diff(limits).min() * end / np.hypot(*end)
         axes.annotate(
-            "", centre + arrow, centre, arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.3, "shrinkA": 0}
+            "", centre + arrow, centre, arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
         )
-        axes.text(*(centre + 1.25 * arrow), name, ha="center", va="center", fontsize=9, path_effects=_HALO)
+        axes.text(*(centre + 1.35 * arrow), name, ha="center", va="center", fontsize=9, path_effects=HALO)
 
 
-def _draw_legend(axes, table, colormap):
-    """Explain the markers of the classes that occur."""
+def _draw_legend(figure, left, table, z):
+    """Explain the markers and colours that occur."""
     classes = list(dict.fromkeys(str(name) for name in table["class"]))
-    handles = [
-        Line2D(
-            [], [], ls="", marker=MARKERS.get(name, OTHER), ms=9, mfc="none", mec=COLOURS["text"], mew=1.4, label=name
-        )
-        for name in classes
-    ]
-    if handles:
-        axes.legend(handles=handles, loc="upper left", fontsize=8, framealpha=0.85, borderpad=0.6)
+    handles = [_handle(MARKERS.get(name, OTHER), COLOURS["text"], name) for name in classes]
+    if len(table) > z.count():
+        handles.append(_handle("o", UNCERTAIN, "no redshift\nwith p > 0.5"))
+    text = f"{len(table)} source{'s' if len(table) != 1 else ''}"
+    figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(left - 0.015, 0.93), fontsize=8.5, frameon=False,
+        title=text, alignment="left", borderaxespad=0, labelspacing=0.8,
+    )  # fmt: skip
+
+
+def _handle(marker, colour, label):
+    return Line2D([], [], ls="", marker=marker, ms=9, mfc="none", mec=colour, mew=1.7, label=label)

@@ -2,37 +2,24 @@
 
 import numpy as np
 from matplotlib.patches import Circle
-from matplotlib.patheffects import withStroke
 from scipy.ndimage import gaussian_filter1d
 
 from museml.data.linelist import LINES
 from museml.data.spectral import to_air
-from museml.plots.figures import COLOURS, show_image
+from museml.plots.figures import COLOURS, HALO, show_image
 
 __all__ = ["draw_density", "draw_image", "draw_spectrum", "draw_ticks", "draw_zoom", "observed"]
 
 SMOOTHING = 2.5  # channels, standard deviation
+LEAST = 1e-5  # probability at the foot of the p(z) panel
 ZOOM = 60.0  # Angstrom to each side
 RANKS = ("best", "second", "third")
 #: lines that are marked at each of the redshifts
 MARKED = (
-    *(
-        "LYALPHA",
-        "NV1241",
-        "CIV1548",
-        "HEII1640",
-        "CIII1909",
-        "MGII2796",
-        "NEV3427",
-        "OII3727",
-        "NEIII3870",
-        "CAK",
-        "CAH",
-    ),
-    *("HDELTA", "CAG", "HGAMMA", "HBETA", "OIII4960", "OIII5008", "MGB", "NAD", "OI6302", "HALPHA", "NII6585"),
-    *("SII6718", "SII6733", "ARIII7138", "SIII9071"),
+    *("LYALPHA", "NV1243", "CIV1548", "HEII1640", "CIII1907", "MGII2796", "NEV3427", "OII3727", "NEIII3870"),
+    *("CAK", "HDELTA", "CAG", "HGAMMA", "HBETA", "OIII5008", "MGB", "NAD", "OI6302", "HALPHA", "SII6718"),
+    *("ARIII7138", "SIII9071"),
 )
-_HALO = [withStroke(linewidth=2.2, foreground="white")]
 
 
 def observed(name, z, medium):
@@ -48,7 +35,7 @@ def draw_spectrum(axes, wave, flux, error):
     axes.plot(wave, flux.filled(np.nan), color=COLOURS["raw"], lw=0.35, alpha=0.6, drawstyle="steps-mid")
     axes.plot(wave, smooth, color="black", lw=0.8)
     axes.axhline(0, color="black", lw=0.4, ls=":")
-    axes.set(xlim=(wave[0], wave[-1]), ylim=_limits(smooth, smooth_error))
+    axes.set(xlim=(wave[0], wave[-1]), ylim=_limits(flux.filled(0), smooth, smooth_error))
     axes.set_ylabel("flux density\n" r"($10^{-20}$ erg s$^{-1}$ cm$^{-2}$ $\mathrm{\AA}^{-1}$)")
 
 
@@ -63,29 +50,38 @@ def smoothed(flux, error):
     return values, np.divide(1, np.sqrt(total * width), out=np.full(len(total), np.nan), where=kept)
 
 
-def _limits(values, errors):
+def _limits(flux, values, errors):
     """Return limits that show every feature but those of the noisiest channels."""
     trusted = np.isfinite(values) & (errors < 4 * np.nanmedian(errors))
     if not trusted.any():
         return -1, 1
-    low, high = np.percentile(values[trusted], 0.3), values[trusted].max()
+    low, high = np.percentile(values[trusted], 0.3), max(values[trusted].max(), np.percentile(flux[trusted], 99.95))
     low, high = min(low, -np.nanmedian(errors)), max(high, np.nanmedian(errors))
-    return low - 0.06 * (high - low), high + 0.22 * (high - low)
+    return low - 0.06 * (high - low), high + 0.08 * (high - low)
 
 
 def draw_ticks(axes, redshifts, medium, limits):
     """Draw, in a strip below the spectrum, where the main lines would be at each of the redshifts."""
-    for row, (z, p) in enumerate(redshifts):
+    for row, (z, p) in enumerate(redshifts[: len(RANKS)]):
         colour = COLOURS[RANKS[row]]
-        inside = [(observed(name, z, medium), LINES[name].label) for name in MARKED if name in LINES]
+        inside = [(observed(name, z, medium), LINES[name].label) for name in MARKED]
         last = -np.inf
         for wave, label in sorted(x for x in inside if limits[0] < x[0] < limits[1]):
             axes.plot([wave, wave], [-row - 0.4, -row + 0.4], color=colour, lw=1.1)
             if wave - last > 0.034 * (limits[1] - limits[0]):
                 axes.text(wave, -row, f" {label}", color=colour, fontsize=6.5, va="center", ha="left")
                 last = wave
-        text = f"z{'₁₂₃'[row]} = {z:.4f}" + ("" if np.ma.is_masked(p) or not np.isfinite(p) else f"   p {p:.2f}")
-        axes.text(1.005, -row, text, color=colour, fontsize=7.5, va="center", transform=axes.get_yaxis_transform())
+        axes.text(
+            1.006,
+            -row,
+            f"z {z:.4f}   p {p:.3f}",
+            color=colour,
+            fontsize=7.5,
+            va="center",
+            transform=axes.get_yaxis_transform(),
+        )
+    if not redshifts:
+        axes.text(0.5, 0.5, "no redshift", color="#777777", ha="center", va="center", transform=axes.transAxes)
     axes.set(ylim=(-max(len(redshifts), 1) + 0.4, 0.6), yticks=[], xlim=limits)
 
 
@@ -108,19 +104,19 @@ def draw_density(axes, z, density, redshifts):
     axes.set_yscale("log")
     top = np.log1p(z[-1]) if len(z) else np.log1p(7)
     if len(z):
-        x, p = np.log1p(z), np.maximum(density, 1e-9)
-        axes.fill_between(x, 1e-9, p, step="mid", color="#BBBBBB", lw=0)
+        x, p = np.log1p(z), np.maximum(density, LEAST / 10)
+        axes.fill_between(x, LEAST / 10, p, step="mid", color="#BBBBBB", lw=0)
         axes.plot(x, p, color="black", lw=0.6, drawstyle="steps-mid")
     for row, (value, p) in enumerate(redshifts):
         height = 1e-4 if np.ma.is_masked(p) or not np.isfinite(p) else max(float(p), 1e-4)
         axes.plot(
             np.log1p(value), height, marker="v", ms=5, color=COLOURS[RANKS[row]], mec="white", mew=0.5, clip_on=False
         )
-    ticks = [tick for tick in (0, 0.2, 0.5, 1, 2, 3, 4, 6) if np.log1p(tick) <= top]
-    axes.set(xlim=(min(np.log1p(z[0]), 0) if len(z) else 0, top), ylim=(1e-5, 2))
+    ticks = [tick for tick in (0, 0.5, 1, 2, 3, 4, 6) if np.log1p(tick) <= top]
+    axes.set(xlim=(min(np.log1p(z[0]), 0) if len(z) else 0, top), ylim=(LEAST, 2))
     axes.set_xticks(np.log1p(ticks), [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set(xlabel="redshift", title="probability of z")
+    axes.set(xlabel="redshift", title="p(z)")
 
 
 def draw_image(axes, image, position, radius, title, scale):
@@ -145,6 +141,6 @@ def draw_image(axes, image, position, radius, title, scale):
     axes.add_patch(Circle(position, radius, fill=False, color=COLOURS["mark"], lw=1.1))
     width = image.shape[1]
     bar = 1 / scale
-    axes.plot([0.06 * width, 0.06 * width + bar], [0.07 * width] * 2, color="black", lw=1.6, path_effects=_HALO)
-    axes.text(0.06 * width + bar / 2, 0.09 * width, "1″", ha="center", va="bottom", fontsize=7.5, path_effects=_HALO)
+    axes.plot([0.06 * width, 0.06 * width + bar], [0.07 * width] * 2, color="black", lw=1.6, path_effects=HALO)
+    axes.text(0.06 * width + bar / 2, 0.09 * width, "1″", ha="center", va="bottom", fontsize=7.5, path_effects=HALO)
     axes.set_title(title)

@@ -11,7 +11,9 @@ from museml.plots.figures import COLOURS, new_figure, styled
 
 __all__ = ["plot_source"]
 
-N_ZOOMS = 2
+LEAST_P = 0.001  # a runner-up less probable than this is not drawn
+#: lines to look at where fewer lines were detected than there is room for, the most telling first
+TELLING = ("HALPHA", "OIII5008", "OII3727", "LYALPHA", "HBETA", "MGII2796", "CAK", "CIII1909", "CIV1548")
 
 
 @styled
@@ -28,22 +30,19 @@ def plot_source(source):
     `~matplotlib.figure.Figure`
     """
     figure = new_figure(12, 6.3)
-    grid = figure.add_gridspec(
-        3, 5, height_ratios=[3, 0.55, 2.1], left=0.065, right=0.905, top=0.885, bottom=0.075, hspace=0.0
-    )
-    bottom = grid[2, :].subgridspec(
-        2, 5, height_ratios=[0.32, 1], width_ratios=[1, 1, 1, 1, 1.35], wspace=0.28, hspace=0
+    upper = figure.add_gridspec(2, 1, height_ratios=[6, 1], left=0.07, right=0.9, top=0.84, bottom=0.43, hspace=0)
+    lower = figure.add_gridspec(
+        1, 5, width_ratios=[1, 1, 1.05, 1.05, 1.5], left=0.07, right=0.985, top=0.325, bottom=0.075, wspace=0.27
     )
     spectrum = source.spectra[source.header["REFSPEC"]]
     medium = medium_of(spectrum.wave.get_ctype())
     data = spectrum.wave.coord(), np.ma.masked_invalid(spectrum.data), _errors(spectrum)
     redshifts = _redshifts(source)
-    top = figure.add_subplot(grid[0, :])
-    _draw_top(top, figure.add_subplot(grid[1, :], sharex=top), data, redshifts, medium, source)
-    cells = [bottom[1, column] for column in range(5)]
-    _draw_images(figure, cells[:2], source)
-    _draw_zooms(figure, cells[2 : 2 + N_ZOOMS], data, source)
-    _draw_density(figure.add_subplot(cells[4]), source, redshifts)
+    top = figure.add_subplot(upper[0])
+    _draw_top(top, figure.add_subplot(upper[1], sharex=top), data, redshifts, medium, source)
+    _draw_images(figure, [lower[0], lower[1]], source)
+    _draw_zooms(figure, [lower[2], lower[3]], data, _worth_a_look(source, redshifts, medium, data))
+    _draw_density(figure.add_subplot(lower[4]), source, redshifts)
     _write_titles(figure, source, redshifts)
     return figure
 
@@ -54,9 +53,10 @@ def _errors(spectrum):
 
 def _redshifts(source):
     """Return z and p of the best redshifts, the best first."""
-    if "ML_Z" in source.tables:
-        return [(float(row["Z"]), row["P"]) for row in source.tables["ML_Z"]]
-    return []
+    if "ML_Z" not in source.tables:
+        return []
+    rows = [(float(row["Z"]), float(np.ma.filled(row["P"], np.nan))) for row in source.tables["ML_Z"]]
+    return [row for rank, row in enumerate(rows) if rank == 0 or row[1] >= LEAST_P]
 
 
 def _draw_top(axes, strip, data, redshifts, medium, source):
@@ -69,18 +69,17 @@ def _draw_top(axes, strip, data, redshifts, medium, source):
 
 
 def _mark_lines(axes, source):
-    """Mark each detected line and write what it is, at the top of the spectrum."""
-    last = -np.inf
-    span = np.diff(axes.get_xlim())[0]
+    """Mark each detected line and write what it is above the spectrum's frame."""
+    last, gap = -np.inf, 0.011 * np.diff(axes.get_xlim())[0]
+    frame = axes.get_xaxis_transform()
     for wave, name, _ in sorted(_lines(source)):
-        axes.axvline(wave, ymax=0.88, color=COLOURS["best"], lw=0.7, alpha=0.55)
-        place = max(wave, last + 0.012 * span)
+        axes.axvline(wave, color=COLOURS["best"], lw=0.7, alpha=0.5, zorder=1)
+        last = max(wave, last + gap)
         label = LINES[name].label if name in LINES else "?"
         axes.annotate(
-            label, (wave, 0.88), (place, 0.905), xycoords=axes.get_xaxis_transform(), rotation=90, fontsize=7,
-            textcoords=axes.get_xaxis_transform(), ha="center", va="bottom", color=COLOURS["best"],
+            label, (wave, 1), (last, 1.02), xycoords=frame, textcoords=frame, rotation=90, fontsize=7, ha="center",
+            va="bottom", color=COLOURS["best"], annotation_clip=False,
         )  # fmt: skip
-        last = place
 
 
 def _lines(source):
@@ -109,14 +108,22 @@ def _draw_images(figure, cells, source):
             panels.draw_image(figure.add_subplot(cell), image, (x, y), radius, title, scale)
 
 
-def _draw_zooms(figure, cells, data, source):
-    """Draw the strongest lines that do not lie in one another's panel."""
-    chosen = []
-    for line in sorted(_lines(source), key=lambda line: -line[2]):
-        if all(abs(line[0] - other[0]) > panels.ZOOM for other in chosen):
+def _worth_a_look(source, redshifts, medium, data):
+    """Return wavelength and name of lines, the strongest detected ones first, none in another's panel."""
+    candidates = [line[:2] for line in sorted(_lines(source), key=lambda line: -line[2])]
+    if redshifts:
+        candidates += [(panels.observed(name, redshifts[0][0], medium), name) for name in TELLING]
+    chosen, (wave, flux, _) = [], data
+    for line in candidates:
+        seen = wave[0] < line[0] < wave[-1] and flux[np.abs(wave - line[0]) < panels.ZOOM].count() > 1
+        if seen and all(abs(line[0] - other[0]) > panels.ZOOM for other in chosen):
             chosen.append(line)
-    for cell, (wave, name, _) in zip(cells, sorted(chosen[: len(cells)]), strict=False):
-        label = f"{LINES[name].label} {wave:.1f}" if name in LINES else f"{wave:.1f}"
+    return chosen
+
+
+def _draw_zooms(figure, cells, data, lines):
+    for cell, (wave, name) in zip(cells, sorted(lines[: len(cells)]), strict=False):
+        label = f"{LINES[name].label} {wave:.0f}" if name in LINES else f"{wave:.0f}"
         panels.draw_zoom(figure.add_subplot(cell), *data, wave, rf"{label} $\mathrm{{\AA}}$")
 
 
@@ -127,9 +134,11 @@ def _draw_density(axes, source, redshifts):
 
 def _write_titles(figure, source, redshifts):
     head = f"Source {source.ID}"
-    figure.text(0.065, 0.955, head, fontsize=14, fontweight="bold", color=COLOURS["text"])
-    figure.text(0.20, 0.957, _answer(source, redshifts), fontsize=12, color=COLOURS["best"])
-    figure.text(0.065, 0.915, _circumstances(source), fontsize=8.5, color="#444444")
+    figure.text(0.07, 0.953, head, fontsize=14, fontweight="bold", color=COLOURS["text"])
+    figure.text(0.07, 0.912, _answer(source, redshifts), fontsize=12, color=COLOURS["best"])
+    figure.text(
+        0.985, 0.982, _circumstances(source), fontsize=8, color="#444444", ha="right", va="top", linespacing=1.4
+    )
 
 
 def _answer(source, redshifts):
@@ -137,10 +146,19 @@ def _answer(source, redshifts):
     kind = source.header.get("ML_CLASS", "not classified")
     if not redshifts:
         return f"{kind}, no redshift"
-    error = source.tables["ML_Z"]["Z_ERR"][0]
     p = source.header.get("ML_P")
-    text = f"{kind}   z = {redshifts[0][0]:.5f} ± {error:.5f}"
-    return text if p is None else f"{text}   p = {p:.3f}"
+    text = f"{kind}    z = {_with_error(redshifts[0][0], source.tables['ML_Z']['Z_ERR'][0])}"
+    if p is None:
+        return text
+    return f"{text}    p > 0.999" if p > 0.999 else f"{text}    p = {p:.3f}"
+
+
+def _with_error(value, error):
+    """Write a redshift with as many decimals as its error deserves, 4 to 6."""
+    if np.ma.is_masked(error) or not error > 0:
+        return f"{value:.4f}"
+    decimals = int(np.clip(1 - np.floor(np.log10(error)), 4, 6))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def _circumstances(source):
@@ -153,7 +171,7 @@ def _circumstances(source):
     found = f"{header.get('DET_KIND', '')}: best S/N {header['DET_SNR']:.1f}" if "DET_SNR" in header else ""
     flags = [*_words(PredictionFlag, header.get("ML_FLAG", 0)), *_words(DetectionFlag, header.get("DET_FLAG", 0))]
     parts += [found, f"spectrum {header['REFSPEC']}", f"flags: {', '.join(flags)}" if flags else ""]
-    return "    ".join(part for part in parts if part)
+    return "\n".join(part for part in parts if part)
 
 
 def _words(flags, bits):
