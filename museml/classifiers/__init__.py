@@ -1,0 +1,1 @@
+"""One question per file: what is it, at which redshift, is it real."""
