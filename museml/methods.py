@@ -1,5 +1,167 @@
 """Methods that museml puts on MPDAF's classes: Source.classify, Catalog.classify, Cube.detect."""
 
+import warnings
+
+import numpy as np
+
+from museml.errors import MusemlWarning
+
+__all__ = ["classify_catalog", "classify_source", "detect_in_cube", "install"]
+
+
+def classify_source(self, classifier="lines", **settings):
+    """Give the source a redshift and a class with museml, and write them into it.
+
+    The redshifts go into the table Z as MUSEML, MUSEML_2 and MUSEML_3, with their probabilities into ML_Z
+    and p(z) into ML_PZ, class and provenance into the header (ML_CLASS, ML_P, ML_FLAG, ML_NAME, ML_NAMEV,
+    ML_V, ML_MODEL). Lines in LINES that have no name get one at the best redshift, and emission lines that are
+    missing there are added; the column ML_LINE marks both (2 and 1). Classifying again replaces all this.
+
+    Parameters
+    ----------
+    classifier : str
+        Name of a classifier of spectra; ``museml plugins`` lists them.
+    **settings
+        Settings of the classifier.
+
+    Returns
+    -------
+    `~museml.Predictions`
+        One row.
+
+    Raises
+    ------
+    InputError
+        If the source has no usable spectrum.
+    """
+    from museml.api import classify
+    from museml.sources import write_prediction
+
+    predictions = classify(self, classifier, **settings)
+    write_prediction(self, predictions)
+    if "z" in predictions.colnames and predictions["class"][0] != "star" and not np.ma.is_masked(predictions["z"][0]):
+        _write_lines(self, predictions["z"][0])
+    return predictions
+
+
+def classify_catalog(self, classifier="lines", **settings):
+    """Give each source of the catalogue a redshift and a class with museml, and add them as columns.
+
+    The columns are those of `~museml.Redshifts` with ML_ before them: ML_CLASS, ML_Z, ML_Z_ERR, ML_P, ML_Z_2,
+    ML_P_2, ML_Z_3, ML_P_3, ML_FLAG; the provenance is in the catalogue's meta (ML_NAME, ML_NAMEV, ML_V,
+    ML_MODEL). The spectra are those of the sources beside the catalogue: set ``catalog.meta['folder']`` to their
+    folder, see `~museml.data.spectrum_files.source_files`.
+
+    Parameters
+    ----------
+    classifier : str
+        Name of a classifier of spectra; ``museml plugins`` lists them.
+    **settings
+        Settings of the classifier.
+
+    Returns
+    -------
+    `~museml.Predictions`
+        One row per source; those whose file is missing are masked and flagged.
+
+    Raises
+    ------
+    InputError
+        If no source has a usable spectrum.
+    """
+    from museml.api import classify
+
+    predictions = classify(self, classifier, **settings)
+    for field in predictions.fields[1:]:
+        name = "ML_FLAG" if field.name == "flags" else f"ML_{field.name.upper()}"
+        self[name] = predictions[field.name]
+        self[name].description = field.description
+    for key, source in (("ML_NAME", "PLUGIN"), ("ML_NAMEV", "PLUGIN_V"), ("ML_V", "MUSEML_V"), ("ML_MODEL", "MODEL")):
+        self.meta[key] = str(predictions.meta.get(source, ""))
+    return predictions
+
+
+def detect_in_cube(self, detector="joint", **settings):
+    """Find sources in the cube with museml.
+
+    Parameters
+    ----------
+    detector : str
+        Name of a detector; ``museml plugins`` lists them.
+    **settings
+        Settings of the detector.
+
+    Returns
+    -------
+    `~museml.Detections`
+    """
+    from museml.api import detect
+
+    return detect(self, detector, **settings)
+
+
+#: module -> (class, name of the method, function)
+METHODS = {
+    "mpdaf.sdetect": (("Source", "classify", classify_source), ("Catalog", "classify", classify_catalog)),
+    "mpdaf.obj": (("Cube", "detect", detect_in_cube),),
+}
+
 
 def install(module):
-    """Put the methods on the classes of an MPDAF module."""
+    """Put the methods on the classes of an MPDAF module; a name that is taken is left, with a warning."""
+    for class_name, name, function in METHODS[module.__name__]:
+        cls = getattr(module, class_name)
+        known = getattr(cls, name, function)
+        if known is function:
+            setattr(cls, name, function)
+            continue
+        warnings.warn(
+            f"{class_name} has a method {name!r} already, of {known.__module__!r}; it is kept: "
+            f"use museml.{name}() instead",
+            MusemlWarning,
+            stacklevel=2,
+        )
+
+
+def _write_lines(source, z):
+    """Name the source's LINES at a redshift and add those that are missing; an older answer is taken back."""
+    from astropy.table import vstack
+
+    from museml.classifiers.line_fit import identify_lines
+    from museml.data import prepare
+
+    lines = _without_answer(source.lines)
+    (batch,) = prepare(source, "spectrum")
+    found = identify_lines(batch, z)
+    found[MARK] = np.full(len(found), ADDED, "i4")
+    if lines is None:
+        source.lines = found
+        return
+    _name_lines(lines, found)
+    missing = found[~np.isin(found["LINE"], np.ma.filled(lines["LINE"], "").astype(str))]
+    source.lines = vstack([lines, missing], metadata_conflicts="silent")
+
+
+#: column of LINES that says what museml did with the row, and its values
+MARK, ADDED, NAMED = "ML_LINE", 1, 2
+
+
+def _without_answer(lines):
+    """Return LINES without the rows and names that museml gave before."""
+    if lines is None or MARK not in lines.colnames:
+        return lines
+    lines = lines[lines[MARK] != ADDED]
+    lines["LINE"][lines[MARK] == NAMED] = ""
+    return lines
+
+
+def _name_lines(lines, found):
+    """Name the lines that have no name and lie within half a width of an identified one."""
+    names = np.ma.filled(lines["LINE"], "") if "LINE" in lines.colnames else np.full(len(lines), "")
+    names, marks = names.astype("U20"), np.zeros(len(lines), "i4")
+    places = np.ma.filled(lines["LBDA_OBS"].astype(float), np.inf)
+    for row in found:
+        near = (np.abs(places - row["LBDA_OBS"]) < 0.5 * row["FWHM_OBS"]) & (names == "")
+        if near.any() and row["LINE"] not in names:
+            names[np.argmax(near)], marks[np.argmax(near)] = row["LINE"], NAMED
+    lines["LINE"], lines[MARK] = names, marks
