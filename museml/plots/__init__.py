@@ -1,4 +1,4 @@
-"""Pictures: a page per source and an overview of the field. No pyplot: they may be drawn in any process."""
+"""Pictures: a page per source and an overview of the field. They keep no state, so that any process may draw them."""
 
 from museml.plots.figures import save_figure
 from museml.plots.overview import plot_overview

@@ -1,7 +1,9 @@
 """What all figures share: style, colours and how they are saved."""
 
+from functools import wraps
+
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -42,11 +44,10 @@ DPI = 120
 
 def styled(function):
     """Draw a figure in museml's style, whatever the user's matplotlib settings are."""
-    from functools import wraps
 
     @wraps(function)
     def draw(*args, **kwargs):
-        with rc_context(_STYLE):
+        with style.context(["default", _STYLE]):
             return function(*args, **kwargs)
 
     return draw
@@ -67,7 +68,7 @@ def save_figure(figure, path):
     OutputError
         If it cannot be written.
     """
-    with whole_file(path) as part, rc_context(_STYLE):
+    with whole_file(path) as part, style.context(["default", _STYLE]):
         figure.savefig(part, format="png", metadata={"Software": "museml"})
 
 

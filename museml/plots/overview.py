@@ -14,7 +14,7 @@ SIDE = 6.4  # inches
 MARKERS = {"galaxy": "o", "star": "*", "unknown": "s"}
 OTHER = "D"
 UNCERTAIN = "#6E6E6E"
-LEAST_SPAN = 0.01  # of the colours, in redshift
+LEAST_SPAN = 0.002  # of the colours, in redshift
 LENGTHS = (0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120)  # of the scale bar, arcsec
 ROUNDS = 200  # of moving numbers apart
 

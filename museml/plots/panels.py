@@ -52,9 +52,9 @@ def smoothed(flux, error):
 
 def _limits(flux, values, errors):
     """Return limits that show every feature but those of the noisiest channels."""
-    trusted = np.isfinite(values) & (errors < 4 * np.nanmedian(errors))
-    if not trusted.any():
+    if not np.isfinite(errors).any():
         return -1, 1
+    trusted = np.isfinite(values) & (errors < 4 * np.nanmedian(errors))
     low, high = np.percentile(values[trusted], 0.3), max(values[trusted].max(), np.percentile(flux[trusted], 99.95))
     low, high = min(low, -np.nanmedian(errors)), max(high, np.nanmedian(errors))
     return low - 0.06 * (high - low), high + 0.08 * (high - low)
