@@ -2,7 +2,6 @@
 
 import numpy as np
 from astropy.nddata import overlap_slices
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import fftconvolve
 
 from museml.detection import Detections, Detector
@@ -21,7 +20,8 @@ class ContinuumDetector(Detector):
 
     The cube is collapsed with inverse-variance weights, the background taken out, and each image filtered with
     the PSF and with a sharpened PSF that separates neighbours. A source is a peak in any of these images;
-    its ``snr`` is the highest of them, or, beside a brighter neighbour, that of the sharpened image.
+    its ``snr`` is the highest of them, or, beside a brighter neighbour, that of the sharpened image. Then point
+    sources are taken out, and what is found in the residual images is added.
     ``n_false`` follows from the measured smoothness of the noise (Adler's formula), summed over the images,
     times the number of negative peaks over their expected number where that exceeds 1.
 
@@ -63,54 +63,16 @@ def measure(cube, segments):
     number = segments.peaks.shape[1]
     if not number:
         return Detections.empty()
-    x, y = _positions(segments)
+    x, y, snr = segments.positions.T
     ra, dec = cube.pixel_to_sky(x, y)
-    snr, blended = _snr(segments)
     flux, error = _fluxes(segments)
     columns = {
         "id": np.arange(number) + 1, "source": np.argsort(np.argsort(-snr, kind="stable")) + 1,
         "kind": ["continuum"] * number, "ra": ra, "dec": dec, "x": x, "y": y, "snr": snr,
         "flux": flux, "flux_err": error, "score": snr, "n_false": segments.n_false(snr),
-        "flags": _flags(segments, x, y, blended),
+        "flags": _flags(segments),
     }  # fmt: skip
     return Detections.from_columns(columns)
-
-
-def _positions(segments):
-    """Return x and y of the peaks, by parabolas through three pixels of the image that has the peak."""
-    y, x = segments.peaks
-    sharp, plain = (_around(image, y, x) for image in (segments.sharp, segments.snr))
-    is_sharp = sharp.max(axis=(1, 2)) == sharp[:, 1, 1]
-    around = np.where(is_sharp[:, None, None], sharp, plain)
-    return x + _vertex(around[:, 1]), y + _vertex(around[:, :, 1])
-
-
-def _around(image, y, x):
-    """Return the 3 x 3 pixels around each position."""
-    return sliding_window_view(np.pad(image, 1, mode="edge"), (3, 3))[y, x]
-
-
-def _vertex(values):
-    """Return the offset, at most half a pixel, of the vertex of parabolas through three values each."""
-    left, middle, right = values.T
-    curvature = 2 * middle - left - right
-    offset = np.divide((right - left) / 2, curvature, out=np.zeros_like(curvature), where=curvature > 0)
-    return np.clip(offset, -0.5, 0.5)
-
-
-def _snr(segments):
-    """Return each source's signal-to-noise ratio, and whether it is blended with another.
-
-    What a blended source has through the PSF is partly its brighter neighbour's; through the sharpened PSF
-    it is its own.
-    """
-    plain, sharp = (image[tuple(segments.peaks)] for image in (segments.snr, segments.sharp))
-    snr, region = np.maximum(plain, sharp), segments.regions[tuple(segments.peaks)]
-    brightest = np.zeros(region.max() + 1)
-    np.maximum.at(brightest, region, snr)
-    blended = np.bincount(region)[region] > 1
-    minor = blended & (snr < brightest[region]) & (sharp >= segments.threshold)
-    return np.where(minor, sharp, snr), blended
 
 
 def _fluxes(segments):
@@ -134,11 +96,14 @@ def _fit(segments, number):
     return fit, power**-0.5, segments.flux[inside].sum(), segments.variance[inside].sum() ** 0.5
 
 
-def _flags(segments, x, y, blended):
+def _flags(segments):
+    x, y, _ = segments.positions.T
+    here = tuple(segments.peaks)
     height, width = segments.snr.shape
     margin = segments.fwhm
     edge = (x < margin) | (y < margin) | (x > width - 1 - margin) | (y > height - 1 - margin)
     white = segments.images[0]
-    missing = fftconvolve(white.weight == 0, white.kernel, "same")[tuple(segments.peaks)]
+    missing = fftconvolve(white.weight == 0, white.kernel, "same")[here]
+    blended = np.bincount(segments.regions[here])[segments.regions[here]] > 1
     flags = DetectionFlag.EDGE * edge + DetectionFlag.MASKED * (missing > MISSING) + DetectionFlag.BLEND * blended
     return flags + DetectionFlag.DEFAULT_PSF * segments.psf_is_default

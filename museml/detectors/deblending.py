@@ -1,8 +1,9 @@
 """Blended sources in an image taken apart, each peak that rises well above its saddle for itself."""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["deblend", "peaks"]
+__all__ = ["deblend", "peaks", "vertex"]
 
 NEIGHBOURS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0))
 
@@ -10,6 +11,12 @@ NEIGHBOURS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx
 def peaks(image):
     """Return y and x of the pixels that no neighbour exceeds; of equal neighbours the first counts."""
     return np.nonzero(_uphill(image) == np.arange(image.size).reshape(image.shape))
+
+
+def vertex(image, y, x):
+    """Return the offsets (y, x) of peaks from their pixels, at most half a pixel, by parabolas through 3 pixels."""
+    around = sliding_window_view(np.pad(image, 1, mode="edge"), (3, 3))[y, x]
+    return _vertex(around[:, :, 1]), _vertex(around[:, 1])
 
 
 def deblend(image, labels, rise, contrast):
@@ -43,6 +50,13 @@ def deblend(image, labels, rise, contrast):
     divided = np.zeros(labels.shape, int)
     divided[labels > 0] = number + 1
     return divided
+
+
+def _vertex(values):
+    left, middle, right = values.T
+    curvature = 2 * middle - left - right
+    offset = np.divide((right - left) / 2, curvature, out=np.zeros_like(curvature), where=curvature > 0)
+    return np.clip(offset, -0.5, 0.5)
 
 
 def _uphill(image):

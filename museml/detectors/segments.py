@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from photutils.segmentation import SegmentationImage
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import distance_transform_edt, label, maximum_filter
+from scipy.spatial import cKDTree
 
 from museml.data.psf import DEFAULT_PSF, as_psf
 from museml.detectors.band_images import background, band_images
 from museml.detectors.collapse import collapse
-from museml.detectors.deblending import deblend
+from museml.detectors.deblending import deblend, vertex
+from museml.detectors.peeling import peel, point_snr
 
 __all__ = ["Segments", "find_segments"]
 
@@ -17,6 +19,8 @@ ISOPHOTE = 2.5  # signal-to-noise ratio down to which a segment reaches
 RISE = 2.5  # least rise of a blended peak above the saddle, in signal-to-noise ratio
 CONTRAST = 0.03  # the same as a fraction of the saddle: flat-field errors between slices reach 3 %
 SHARPNESS = 0.1  # least ratio of a peak through the sharpened and the plain PSF; 3/4 for a point source
+POINT = 0.6  # the same from which a source counts as a point source
+POINT_ERROR = 2.0  # error of the sharpened signal-to-noise ratio that is granted
 EMPTY = 0.15  # least fraction of the field, free of sources, that the background is measured on
 PASSES = 4  # in which background and sources are told apart
 
@@ -34,15 +38,15 @@ class Segments:
     segmentation : `~photutils.segmentation.SegmentationImage`
         One label for each source; 0 where there is none.
     peaks : ndarray of int, shape (2, sources)
-        y and x of each source's peak, in the order of the labels.
+        y and x of the pixel of each source's peak, in the order of the labels.
+    positions : ndarray, shape (sources, 3)
+        x, y and signal-to-noise ratio of each source's peak.
     regions : ndarray of int, shape (y, x)
         Connected regions above the isophote, in which several sources may be blended.
     flux, variance : ndarray, shape (y, x)
         Flux integrated over wavelength, without background, and its variance.
     fwhm : float
         FWHM of the PSF in pixels, at the middle wavelength.
-    threshold : float
-        Least signal-to-noise ratio of a source.
     psf_is_default : bool
         Whether the PSF is a mere assumption.
     """
@@ -52,11 +56,11 @@ class Segments:
     sharp: np.ndarray
     segmentation: SegmentationImage
     peaks: np.ndarray
+    positions: np.ndarray
     regions: np.ndarray
     flux: np.ndarray
     variance: np.ndarray
     fwhm: float
-    threshold: float
     psf_is_default: bool
 
     def n_false(self, snr):
@@ -88,12 +92,18 @@ def find_segments(cube, psf=None, threshold=5.0, bands=4):
     images = plain + _like(band_images(collapsed, psf, cube.pixel_scale, sharp=True), plain, sources)
     snr, sharp = _highest(plain), _highest(images[len(plain) :])
     labels, peaks, regions = _label(snr, sharp, threshold)
+    positions = _positions(snr, sharp, peaks, regions, threshold)
+    fwhm = float(psf.fwhm_at(np.mean(cube.wave))) / cube.pixel_scale
+    if not is_default:
+        white = images[len(plain)].snr[tuple(peaks)]
+        point = white > POINT * point_snr(plain[0], positions[:, :2]) - POINT_ERROR
+        wide = np.append(False, ~point)[labels]
+        new = peel(plain, *positions[point, :2].T, wide, threshold, fwhm)
+        labels, peaks, positions = _added(labels, peaks, positions, new, fwhm)
     flux, variance = collapsed.integrated()
     flux = np.where(variance > 0, flux - background(flux, variance > 0, sources), 0)
-    fwhm = float(psf.fwhm_at(np.mean(cube.wave))) / cube.pixel_scale
-    return Segments(
-        images, snr, sharp, SegmentationImage(labels), peaks, regions, flux, variance, fwhm, threshold, known is None
-    )
+    found = SegmentationImage(labels), peaks, positions, regions
+    return Segments(images, snr, sharp, *found, flux, variance, fwhm, is_default)
 
 
 def _filtered(images):
@@ -151,6 +161,34 @@ def _peaks(image, labels):
     order = np.lexsort((-image.ravel(), labels.ravel()))
     first = order[np.unique(labels.ravel()[order], return_index=True)[1]]
     return np.array(np.unravel_index(first[labels.ravel()[first] > 0], labels.shape))
+
+
+def _positions(snr, sharp, peaks, regions, threshold):
+    """Return x, y and signal-to-noise ratio of the peaks.
+
+    What a blended source has through the PSF is partly its brighter neighbour's; through the sharpened PSF it is its
+    own.
+    """
+    y, x = peaks
+    here = tuple(peaks)
+    is_sharp = maximum_filter(sharp, 3)[here] == sharp[here]
+    dy, dx = np.where(is_sharp, vertex(sharp, y, x), vertex(snr, y, x))
+    height, region = np.maximum(snr, sharp)[here], regions[here]
+    brightest = np.zeros(regions.max() + 1)
+    np.maximum.at(brightest, region, height)
+    minor = (height < brightest[region]) & (sharp[here] >= threshold)
+    return np.column_stack([x + dx, y + dy, np.where(minor, sharp[here], height)])
+
+
+def _added(labels, peaks, positions, new, fwhm):
+    """Add new sources, each with the pixels within a FWHM that are nearer to it than to any other."""
+    positions = np.vstack([positions, new])
+    pixels = np.column_stack([index.ravel() for index in np.indices(labels.shape)[::-1]])
+    if not len(new):
+        return labels, peaks, positions
+    distance, nearest = (values.reshape(labels.shape) for values in cKDTree(positions[:, :2]).query(pixels))
+    mine = (nearest >= peaks.shape[1]) & (distance <= fwhm)
+    return np.where(mine, nearest + 1, labels), np.rint(positions[:, 1::-1]).astype(int).T, positions
 
 
 def _consecutive(labels):
