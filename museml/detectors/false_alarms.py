@@ -6,7 +6,7 @@ from scipy.stats import poisson
 __all__ = ["FalseAlarms", "expected_maxima"]
 
 MODEST = 3.3  # S/N above which negative peaks set the level of the theory
-PRIOR = 10.0  # peaks that the theory counts for, against those that were counted
+PRIOR = 5.0  # peaks that the theory counts for, against those that were counted
 RARE = 10.0  # peaks expected: only the tail beyond is searched for an excess of negative peaks
 SURPRISING = 1e-3  # chance below which such an excess is taken for real
 STEEPEST = 3.0  # slope of the tail of residuals beyond the last negative peak when it is the only one
@@ -33,14 +33,19 @@ def expected_maxima(u, voxels, correlations):
     Adler 1981, The Geometry of Random Fields, chapter 6, for high thresholds.
     The curvature along an axis is -2 ln(correlation), as for a Gaussian correlation function.
     """
-    u = np.maximum(np.asarray(u, float), 1.5)
+    return np.exp(_log_expected(u, voxels, correlations))
+
+
+def _log_expected(u, voxels, correlations):
+    """Return the logarithm of `expected_maxima`, which may be too small a number to be held."""
+    u, dimensions = np.maximum(np.asarray(u, float), 1.5), len(correlations)
     curvature = np.sqrt(np.prod(-2 * np.log(correlations)))
-    polynomial = {2: u, 3: u**2 - 1}[len(correlations)]
-    return voxels * curvature * (2 * np.pi) ** (-(len(correlations) + 1) / 2) * polynomial * np.exp(-(u**2) / 2)
+    constant = np.log(max(voxels, 1) * curvature) - (dimensions + 1) / 2 * np.log(2 * np.pi)
+    return constant + np.log({2: u, 3: u**2 - 1}[dimensions]) - u**2 / 2
 
 
 class FalseAlarms:
-    """Expected number of false detections above a signal-to-noise ratio.
+    """How many false detections to expect above a signal-to-noise ratio.
 
     Parameters
     ----------
@@ -69,9 +74,17 @@ class FalseAlarms:
         """Return the expected number of false detections at least as high as each S/N."""
         return np.maximum(self._theory(snr), self._residuals(snr))
 
+    def log(self, snr):
+        """Return the natural logarithm of that number, also where it is too small to be held."""
+        with np.errstate(divide="ignore"):
+            return np.maximum(self._log_theory(snr), np.log(self._residuals(snr)))
+
     def _theory(self, snr):
-        more = np.asarray(snr) / MODEST if self._scales else 1.0
-        return self.level * more * expected_maxima(snr, *self._field)
+        return np.exp(self._log_theory(snr))
+
+    def _log_theory(self, snr):
+        more = np.asarray(snr, float) / MODEST if self._scales else 1.0
+        return np.log(self.level * more) + _log_expected(snr, *self._field)
 
     def _residuals(self, snr):
         """Return the number of negative peaks as high, continued as a power law, where it surprises the theory."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from museml.detectors.line_fit import psf_spectrum
-from museml.detectors.noise_field import NoiseField, channel_scatter
+from museml.detectors.noise_field import NoiseField, channel_noise
 from museml.detectors.peaks import PEAK, find_peaks
 
 __all__ = ["Findings", "search_lines"]
@@ -58,6 +58,7 @@ class _Block:
     masked: np.ndarray
     snr: np.ndarray = field(default=None)
     scatter: np.ndarray = field(default=None)
+    raised: np.ndarray = field(default=None)  # how much of the S/N of the whole field was taken away
 
 
 def search_lines(cube, matched, baseline, threshold):
@@ -100,13 +101,15 @@ def _read(cube, matched, baseline, start, stop):
 
 
 def _filter(block, matched, sky):
-    """Compute the S/N and divide it by its own scatter, template by template."""
+    """Compute the S/N, subtract what the whole field has, and divide it by its own scatter, template by template."""
     low, high = max(block.start - 1, block.first), min(block.stop + 1, block.first + len(block.data))
     snr = matched.snr(block.data, block.weight, block.first, low, high)
     snr[:, block.masked[low - block.first : high - block.first]] = np.nan
     area = pixel_area(matched, low)
-    block.scatter = np.array([channel_scatter(one, sky[low:high], area) for one in snr])
+    offset, block.scatter = np.swapaxes([channel_noise(one, sky[low:high], area) for one in snr], 0, 1)
+    snr -= offset[:, :, None, None].astype(snr.dtype)
     block.snr = np.divide(snr, block.scatter[:, :, None, None], out=snr)
+    block.raised = (np.maximum(offset, 0) / block.scatter)[:, :, None, None].astype(snr.dtype)
 
 
 def pixel_area(matched, channel):
@@ -121,7 +124,7 @@ def _collect(block, findings, matched, threshold):
     findings.noise.add(block.snr[0, core], block.start)
     block.snr = np.nan_to_num(block.snr, copy=False)
     peaks = find_peaks(block.snr, FLOOR, low, core)
-    negative = find_peaks(-block.snr, FLOOR, low, core)
+    negative = find_peaks(-block.snr - block.raised, FLOOR, low, core)  # a nebula's rim is no negative peak
     findings.peaks = np.concatenate([findings.peaks, peaks])
     findings.negative = np.concatenate([findings.negative, negative])
     for peak in peaks[peaks["snr"] >= threshold]:

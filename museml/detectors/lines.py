@@ -24,7 +24,9 @@ class LineDetector(Detector):
     Each voxel gets the signal-to-noise ratio S/N = sum(d w t) / sqrt(sum(w t^2)) of a line there:
     d are the data without continuum, w the inverse variances, t the PSF times a Gaussian line. The
     best of several line widths counts. Since the voxels of real cubes are correlated, S/N is divided
-    by its own robust scatter, region by region. Its local maxima are the detections.
+    by its own robust scatter, region by region. Its local maxima are the detections. The number of
+    false ones to expect comes from the theory of Gaussian fields and from the negative peaks, apart
+    for sky lines and the rest; ``score`` is minus its decadic logarithm.
 
     Parameters
     ----------
@@ -52,10 +54,11 @@ class LineDetector(Detector):
         matched = MatchedFilter(cube.wave, cube.pixel_scale, self._psf(cube), tuple(self.widths))
         baseline = measure_baseline(cube, self.block)
         findings = search_lines(cube, matched, baseline, self.threshold)
-        peaks, false_alarms = self._select(findings, matched)
+        peaks, negative = self._select(findings, matched)
         if not len(peaks):
             return Detections.empty()
-        return self._table(cube, matched, findings, peaks, false_alarms(peaks["snr"]), baseline.sky())
+        log_false = _log_false(peaks, negative, findings.noise, baseline.sky(), len(matched.widths))
+        return self._table(cube, matched, findings, peaks, log_false, baseline.sky())
 
     def _check_settings(self):
         if not self.threshold >= MODEST:
@@ -69,7 +72,7 @@ class LineDetector(Detector):
         return as_psf(self.psf) if self.psf is not None else cube.psf or DEFAULT_PSF
 
     def _select(self, findings, matched):
-        """Return the peaks that are detections and the expected number of false ones by S/N."""
+        """Return the peaks that are detections, and the negative ones, which show what false ones are like."""
         independent = matched.step * 128 / (2 * matched.fwhm(np.median(self.widths), matched.wave[0]))
         excess = findings.noise.spaxel_scatter(independent)
         correlation, reach = _template_correlation(matched)
@@ -78,10 +81,9 @@ class LineDetector(Detector):
             peaks = peaks.copy()
             peaks["snr"] /= excess(peaks["z"], peaks["y"], peaks["x"])
             kept.append(keep_separate(peaks[peaks["snr"] >= floor], correlation, reach, floor))
-        noise = findings.noise
-        return kept[0], FalseAlarms(noise.voxels, noise.correlations, kept[1]["snr"], len(matched.widths))
+        return kept
 
-    def _table(self, cube, matched, findings, peaks, n_false, sky):
+    def _table(self, cube, matched, findings, peaks, log_false, sky):
         fits = np.array([self._fit(peak, findings.spectra, matched) for peak in peaks])
         ra, dec = cube.pixel_to_sky(peaks["x"], peaks["y"])
         number = np.arange(1, len(peaks) + 1)
@@ -91,7 +93,8 @@ class LineDetector(Detector):
         columns = {"id": number, "source": number, "kind": np.full(len(peaks), "line"), "ra": ra, "dec": dec}
         columns |= {name: peaks[name] for name in ("x", "y", "snr")}
         columns |= dict(zip(("flux", "flux_err", "wave", "fwhm"), fits.T[:4], strict=True))
-        return Detections.from_columns(columns | {"score": peaks["snr"], "n_false": n_false, "flags": flags})
+        columns |= {"score": -log_false / np.log(10), "n_false": np.exp(log_false), "flags": flags}
+        return Detections.from_columns(columns)
 
     def _fit(self, peak, spectra, matched):
         """Return flux, its error, wavelength, FWHM and whether the fit converged."""
@@ -99,7 +102,9 @@ class LineDetector(Detector):
         wave = matched.wave[spectrum.first : spectrum.first + len(spectrum.flux)]
         centre = np.interp(peak["z"], np.arange(len(matched.wave)), matched.wave)
         guess = centre, float(matched.fwhm(self.widths[peak["width"]], centre))
-        return fit_line(wave, spectrum.flux, spectrum.error * spectrum.scatter, guess, float(lsf_fwhm(centre)))
+        error = spectrum.error * spectrum.scatter
+        flux, flux_err, centre, fwhm, converged = fit_line(wave, spectrum.flux, error, guess, float(lsf_fwhm(centre)))
+        return flux, flux_err, np.clip(centre, matched.wave[0], matched.wave[-1]), fwhm, converged
 
     def _flags(self, cube, matched, peaks, sky):
         z, y, x = (np.rint(peaks[name]).astype(int) for name in "zyx")
@@ -114,6 +119,21 @@ class LineDetector(Detector):
 
 def _spectrum_of(peak, spectra):
     return spectra[tuple(peak)[:3]]
+
+
+def _log_false(peaks, negative, noise, sky, templates):
+    """Return the logarithm of the expected number of false detections as sure as each peak.
+
+    Sky lines and the rest of the spectrum each have their own false detections; equally sure is
+    what has equal numbers of them per voxel.
+    """
+    answer = np.zeros(len(peaks))
+    for on_sky in np.unique(sky):
+        chosen, sample = (sky[np.rint(some["z"]).astype(int)] == on_sky for some in (peaks, negative))
+        part = np.mean(sky == on_sky)
+        false = FalseAlarms(noise.voxels * part, noise.correlations, negative["snr"][sample], templates)
+        answer[chosen] = false.log(peaks["snr"][chosen]) - np.log(part)
+    return answer
 
 
 def _template_correlation(matched):

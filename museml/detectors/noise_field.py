@@ -5,40 +5,49 @@ from scipy.ndimage import uniform_filter1d
 
 from museml.detectors.robust import ONE_SIGMA, median, quantile, spread
 
-__all__ = ["NoiseField", "channel_scatter"]
+__all__ = ["NoiseField", "channel_noise"]
 
 CHANNELS = 5  # averaged where the scatter of single channels is looked at
 BLOCKS = 5  # averaged where the scatter of single spaxels is looked at
+OFFSET = 3.0  # standard errors by which the offset of a channel must stand out
 SIGNIFICANT = 4.0  # standard errors by which a channel or spaxel must stand out
 CLIP = 3.0  # S/N beyond this does not count for the smoothness
 
 
-def channel_scatter(snr, sky, area):
-    """Measure the scatter of S/N channel by channel.
+def channel_noise(snr, sky, area):
+    """Measure offset and scatter of S/N channel by channel.
 
     Parameters
     ----------
     snr : ndarray, shape (channels, y, x)
         NaN where there is none.
     sky : ndarray of bool, shape (channels,)
-        Channels on strong sky lines; there an offset of the whole field counts as scatter, too.
+        Channels on strong sky lines.
     area : float
         Pixels that share one independent value.
 
     Returns
     -------
-    ndarray, shape (channels,)
-        That of the whole block, and more where a channel stands out. Only values below zero are
-        looked at, since lines of extended objects may fill the field.
+    offset, scatter : ndarray, shape (channels,)
+        The offset is what the whole field has in common, 0 where it is not significant: residuals of
+        the sky. The scatter is that of the whole block, and more where a channel stands out. Both are
+        taken from the lower half of the values, since extended objects may fill most of the field.
     """
     flat = snr.reshape(len(snr), -1)
     usual = spread(flat[::2].reshape(1, -1))[0]
     usual = usual if usual > 0 else 1.0
-    single = np.where(sky, np.hypot(spread(flat), median(flat)), -quantile(flat, ONE_SIGMA)) / usual
-    local = uniform_filter1d(np.nan_to_num(single, nan=1.0), CHANNELS, mode="nearest")
     error = 1.5 / np.sqrt(max(flat.shape[1] / area, 1))
-    local = np.where(sky, np.maximum(local, single), local)
-    return usual * np.where((local > 1 + SIGNIFICANT * error) | sky, np.maximum(local, 1), 1)
+    middle, low = np.nan_to_num(median(flat)) / usual, np.nan_to_num(quantile(flat, ONE_SIGMA), nan=-usual) / usual
+    offset = np.where(sky | (middle < 0), middle, np.clip(low + 1, 0, np.maximum(middle, 0)))
+    offset = np.where(np.abs(offset) > OFFSET * error, offset, 0)
+    return usual * offset, usual * _outstanding(offset - low, sky, error)
+
+
+def _outstanding(scatter, sky, error):
+    """Return the scatter where it is significantly above 1, or the channel is on a sky line; else 1."""
+    local = uniform_filter1d(scatter, CHANNELS, mode="nearest")
+    local = np.where(sky, np.maximum(local, scatter), local)
+    return np.where((local > 1 + SIGNIFICANT * error) | sky, np.maximum(local, 1), 1)
 
 
 class NoiseField:

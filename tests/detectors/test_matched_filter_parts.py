@@ -7,7 +7,7 @@ from museml.detectors.baseline import measure_baseline
 from museml.detectors.false_alarms import FalseAlarms, expected_maxima
 from museml.detectors.line_fit import fit_line
 from museml.detectors.matched_filter import MatchedFilter, filter_image, line_profiles
-from museml.detectors.noise_field import NoiseField, channel_scatter
+from museml.detectors.noise_field import NoiseField, channel_noise
 from museml.detectors.peaks import PEAK, find_peaks, keep_separate
 from museml.detectors.robust import median, quantile, spread
 
@@ -115,15 +115,25 @@ def test_negative_peaks_set_the_level_and_the_tail():
     assert 0 < spoilt(12.0) < spoilt(10.0) < 1
 
 
-def test_channel_scatter_sees_sky_residuals_but_not_a_nebula():
-    snr = RNG.normal(size=(60, 30, 30))
-    sky = np.zeros(60, bool)
-    snr[20:25] += 5
-    assert channel_scatter(snr, sky, 9.0) == pytest.approx(np.ones(60), rel=0.1)
-    sky[22] = True
-    assert channel_scatter(snr, sky, 9.0)[22] > 3
+def test_the_scatter_of_a_channel_sees_residuals_but_not_a_nebula():
+    snr, sky = RNG.normal(size=(60, 30, 30)), np.zeros(60, bool)
+    snr[20:22, :, 15:] += 5
     snr[40:45] *= 4
-    assert channel_scatter(snr, sky, 9.0)[42] == pytest.approx(4, rel=0.2)
+    offset, scatter = channel_noise(snr, sky, 9.0)
+    assert scatter[:35] == pytest.approx(np.ones(35), rel=0.2)
+    assert scatter[42] == pytest.approx(4, rel=0.3)
+    assert np.all(offset[30:40] == 0)
+
+
+def test_the_offset_of_a_channel_is_what_the_whole_field_has():
+    snr, sky = RNG.normal(size=(60, 30, 30)), np.zeros(60, bool)
+    snr[20] += 5
+    snr[30] -= 5
+    snr[40, :, 10:] += 50
+    sky[30] = True
+    offset = channel_noise(snr, sky, 9.0)[0]
+    assert offset[[10, 20, 30]] == pytest.approx([0, 5, -5], abs=0.2)
+    assert offset[40] < 2
 
 
 def test_spaxel_scatter_sees_bad_spaxels():
