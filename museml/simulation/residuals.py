@@ -18,6 +18,7 @@ LINE_DENSITY = 1 / 40  # absorption lines per Angstrom of a galaxy's spectrum
 #: bands of O2 and H2O in the Earth's atmosphere, Angstrom in air
 TELLURIC_BANDS = ((6867, 6945), (7165, 7340), (7594, 7700), (8130, 8350), (8940, 9300))
 TELLURIC_DENSITY = 1 / 9  # lines per Angstrom in the bands, as MUSE resolves them
+OVERCORRECTED = -0.3  # power of the air's transmission that is left where it was corrected too much
 
 
 def sky_residuals(cube, seed=0, strength=(0.3, 2.5)):
@@ -39,14 +40,16 @@ def sky_residuals(cube, seed=0, strength=(0.3, 2.5)):
     """
     rng = np.random.default_rng(seed)
     noise = _noise(cube)
-    channels = np.concatenate([_sky_lines(noise), rng.uniform(0, len(noise), _other_count(noise))])
+    sky, other = _sky_lines(noise), rng.uniform(0, len(noise), _other_count(noise))
     residuals = np.zeros(cube.shape, np.float32)
-    for channel in channels:
+    for number, channel in enumerate([*sky, *other]):
         amplitude = np.exp(rng.uniform(*np.log(strength))) * rng.choice([-1, 1])
         first, profile = _residual_profile(channel, cube, rng)
         part = slice(first, first + len(profile))
         profile = amplitude * profile * noise[part]
-        residuals[part] += profile[:, None, None].astype(np.float32) * _pattern(cube.shape[1:], rng)
+        residuals[part] += profile[:, None, None].astype(np.float32) * _pattern(
+            cube.shape[1:], rng, 1.5 if number < len(sky) else 5.0
+        )
     return residuals
 
 
@@ -112,12 +115,12 @@ def _residual_profile(channel, cube, rng):
     return first, profile / np.abs(profile).max()
 
 
-def _pattern(shape, rng):
+def _pattern(shape, rng, evenness):
     """Return an image of mean square about 1: a level, the instrument's slices, and smooth variations."""
-    level, slices, smooth = rng.dirichlet([1.5, 0.7, 1.0])
+    level, slices, smooth = rng.dirichlet([evenness, 0.7, 1.0])
     stripes = np.repeat(rng.normal(size=max(shape)), rng.integers(2, 5))[: shape[0]][:, None]
     stripes = np.broadcast_to(stripes, shape) if rng.random() < 0.5 else _turned(stripes, shape)
-    field = gaussian_filter(rng.normal(size=shape), rng.uniform(1.5, 6))
+    field = gaussian_filter(rng.normal(size=shape), rng.uniform(3, 10))
     return (level + slices * stripes + smooth * field / field.std()).astype(np.float32)
 
 
@@ -132,7 +135,7 @@ def _features(wave, rng):
     strength = rng.exponential(0.08)
     for band in TELLURIC_BANDS:
         telluric = _absorption(wave, band, TELLURIC_DENSITY, (1.2, 4), strength, rng)
-        spectrum = spectrum * telluric ** rng.choice([-1, 1])
+        spectrum = spectrum * telluric ** rng.choice([1, 1, 1, OVERCORRECTED])
     step = 1 + rng.uniform(-0.4, 0.4) * expit((wave - rng.uniform(wave[0], wave[-1])) / rng.uniform(2, 10))
     ripple = 1 + rng.uniform(0, 0.05) * np.sin(2 * np.pi * wave / rng.uniform(60, 400) + rng.uniform(0, 2 * np.pi))
     return spectrum * step * ripple
