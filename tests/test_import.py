@@ -15,7 +15,9 @@ def python(code, *words):
     """Run code in a new process without the user's plugins and return what it printed."""
     environment = {**os.environ, "MUSEML_LOAD_PLUGINS": "none"}
     command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120).stdout
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def loaded(code, *words):
