@@ -2,8 +2,6 @@
 
 import warnings
 
-import numpy as np
-
 from museml.errors import MusemlWarning
 
 __all__ = ["classify_catalog", "classify_source", "detect_in_cube", "install"]
@@ -35,12 +33,12 @@ def classify_source(self, classifier="lines", **settings):
         If the source has no usable spectrum.
     """
     from museml.api import classify
-    from museml.sources import write_prediction
+    from museml.extraction.identification import write_lines
+    from museml.sources import line_redshift, write_prediction
 
     predictions = classify(self, classifier, **settings)
     write_prediction(self, predictions)
-    if "z" in predictions.colnames and predictions["class"][0] != "star" and not np.ma.is_masked(predictions["z"][0]):
-        _write_lines(self, predictions["z"][0])
+    write_lines(self, line_redshift(predictions))
     return predictions
 
 
@@ -121,47 +119,3 @@ def install(module):
             MusemlWarning,
             stacklevel=2,
         )
-
-
-def _write_lines(source, z):
-    """Name the source's LINES at a redshift and add those that are missing; an older answer is taken back."""
-    from astropy.table import vstack
-
-    from museml.classifiers.line_fit import identify_lines
-    from museml.data import prepare
-
-    lines = _without_answer(source.lines)
-    (batch,) = prepare(source, "spectrum")
-    found = identify_lines(batch, z)
-    found[MARK] = np.full(len(found), ADDED, "i4")
-    if lines is None:
-        source.lines = found
-        return
-    _name_lines(lines, found)
-    missing = found[~np.isin(found["LINE"], np.ma.filled(lines["LINE"], "").astype(str))]
-    source.lines = vstack([lines, missing], metadata_conflicts="silent")
-
-
-#: column of LINES that says what museml did with the row, and its values
-MARK, ADDED, NAMED = "ML_LINE", 1, 2
-
-
-def _without_answer(lines):
-    """Return LINES without the rows and names that museml gave before."""
-    if lines is None or MARK not in lines.colnames:
-        return lines
-    lines = lines[lines[MARK] != ADDED]
-    lines["LINE"][lines[MARK] == NAMED] = ""
-    return lines
-
-
-def _name_lines(lines, found):
-    """Name the lines that have no name and lie within half a width of an identified one."""
-    names = np.ma.filled(lines["LINE"], "") if "LINE" in lines.colnames else np.full(len(lines), "")
-    names, marks = names.astype("U20"), np.zeros(len(lines), "i4")
-    places = np.ma.filled(lines["LBDA_OBS"].astype(float), np.inf)
-    for row in found:
-        near = (np.abs(places - row["LBDA_OBS"]) < 0.5 * row["FWHM_OBS"]) & (names == "")
-        if near.any() and row["LINE"] not in names:
-            names[np.argmax(near)], marks[np.argmax(near)] = row["LINE"], NAMED
-    lines["LINE"], lines[MARK] = names, marks

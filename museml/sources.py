@@ -5,7 +5,7 @@ from astropy.table import Table
 
 from museml.classification import Redshifts
 
-__all__ = ["NOT_KNOWN", "redshift_grid", "write_prediction"]
+__all__ = ["NOT_KNOWN", "line_redshift", "redshift_grid", "write_prediction"]
 
 #: what MPDAF takes for "no redshift" in `Source.add_z`
 NOT_KNOWN = -9999
@@ -38,6 +38,14 @@ def write_prediction(source, predictions, row=0):
             source.header[key] = (value.item() if isinstance(value, np.generic) else value, text)
     if isinstance(predictions, Redshifts):
         _write_redshifts(source, values, predictions)
+
+
+def line_redshift(predictions, row=0):
+    """Return the redshift at which emission lines may be named; None if there is none, and for a star."""
+    values = predictions[row]
+    if "z" not in predictions.colnames or values["class"] == "star" or np.ma.is_masked(values["z"]):
+        return None
+    return float(values["z"])
 
 
 def redshift_grid(meta, cells):

@@ -1,54 +1,67 @@
-"""Names of detected lines, once the redshift is known."""
+"""Names of emission lines, once the redshift is known."""
 
 import numpy as np
-from astropy import constants
+from astropy.table import vstack
 
-from museml.data.linelist import emission_lines
-from museml.data.spectral import to_vacuum
+from museml.classifiers.line_fit import identify_lines
+from museml.data import prepare
+from museml.data.linelist import LINES
 
-__all__ = ["identify", "name_lines"]
+__all__ = ["write_lines"]
 
-TOLERANCE = 400.0  # km/s: gas may move this much against the redshift, and Lyman alpha does
-_C = constants.c.to_value("km/s")
+#: column of LINES that says what museml did with the row, and its values
+MARK, ADDED, NAMED = "ML_LINE", 1, 2
+NEAR = 0.5  # a detection this close to an identified line, in units of its FWHM, is that line
 
 
-def identify(wave, z, medium):
-    """Return, for each observed wavelength, the emission line it is at a redshift, or None.
+def write_lines(source, z):
+    """Name the LINES of an MPDAF Source at a redshift, and add the emission lines that are missing.
+
+    The column ML_LINE is 2 where museml gave the name and 1 where it added the line, which it measured
+    in the spectrum; an older answer is taken back.
 
     Parameters
     ----------
-    wave : array_like
-        Observed wavelengths in Angstrom.
+    source : `~mpdaf.sdetect.Source`
+        The source; it is changed.
     z : float
-        Redshift.
-    medium : str
-        'air' or 'vacuum': what ``wave`` is in.
-
-    Returns
-    -------
-    list of (`~museml.data.linelist.Line` or None)
-        The nearest line within 400 km/s.
+        Redshift (vacuum); None only takes back the older answer.
     """
-    known = emission_lines()
-    rest = np.array([line.wave for line in known])
-    found = []
-    for observed in to_vacuum(np.atleast_1d(wave), medium):
-        speed = np.abs(observed / (rest * (1 + z)) - 1) * _C
-        nearest = int(np.argmin(speed))
-        found.append(known[nearest] if speed[nearest] <= TOLERANCE else None)
-    return found
-
-
-def name_lines(source, z, medium):
-    """Write the names of the lines of an MPDAF Source into its LINES table: LINE and LINE_LBDA.
-
-    Lines that are none of the known ones at this redshift get an empty name.
-    """
-    if source.lines is None:
+    lines = _without_answer(source.lines)
+    if z is None:
+        source.lines = lines
         return
-    lines = identify(source.lines["LBDA_OBS"], z, medium) if z is not None else [None] * len(source.lines)
-    source.lines["LINE"] = np.array([line.name if line else "" for line in lines], "U20")
-    source.lines["LINE_LBDA"] = np.ma.masked_invalid([line.wave if line else np.nan for line in lines])
-    source.lines["LINE_LBDA"].unit = "Angstrom"
-    source.lines["LINE"].description = "name of the line at the best redshift"
-    source.lines["LINE_LBDA"].description = "its wavelength at rest, in vacuum"
+    (batch,) = prepare(source, "spectrum")
+    found = identify_lines(batch, z)
+    found[MARK] = np.full(len(found), ADDED, "i4")
+    if lines is None or not len(lines):
+        source.lines = found
+        return
+    _name(lines, found)
+    missing = found[~np.isin(found["LINE"], np.ma.filled(lines["LINE"], "").astype(str))]
+    source.lines = vstack([lines, missing], metadata_conflicts="silent")
+
+
+def _without_answer(lines):
+    """Return LINES without the rows and names that museml gave before."""
+    if lines is None or MARK not in lines.colnames:
+        return lines
+    lines = lines[lines[MARK] != ADDED]
+    lines["LINE"][lines[MARK] == NAMED] = ""
+    return lines
+
+
+def _name(lines, found):
+    """Name the lines that have no name and lie close to an identified one."""
+    names = np.ma.filled(lines["LINE"], "") if "LINE" in lines.colnames else np.full(len(lines), "")
+    names, marks = names.astype("U20"), np.zeros(len(lines), "i4")
+    places = np.ma.filled(lines["LBDA_OBS"].astype(float), np.inf)
+    for row in found:
+        distance = np.where(names == "", np.abs(places - row["LBDA_OBS"]), np.inf)
+        nearest = np.argmin(distance)
+        if distance[nearest] < NEAR * row["FWHM_OBS"] and row["LINE"] not in names:
+            names[nearest], marks[nearest] = row["LINE"], NAMED
+    lines["LINE"], lines[MARK] = names, marks
+    rest = [LINES[name].wave if name in LINES else np.nan for name in names]
+    lines["LINE_LBDA"] = np.ma.masked_invalid(rest)
+    lines["LINE_LBDA"].unit = "Angstrom"

@@ -93,7 +93,7 @@ class _CubeRun:
             self._extract(detections, numbers)
         predictions = self._classify(numbers)
         if numbers:
-            self._write_sources(numbers, predictions, detections.meta.get("MEDIUM", self._cube.medium))
+            self._write_sources(numbers, predictions)
         table = self._write_catalog(detections, predictions, numbers)
         if self._choice.plots:
             self._draw_overview(table)
@@ -135,13 +135,13 @@ class _CubeRun:
         self._progress.advance()
         return read_table(classifier.predictions, path)
 
-    def _write_sources(self, numbers, predictions, medium):
+    def _write_sources(self, numbers, predictions):
         with self._step("write"):
             sources, plots = self._folder.make("sources"), None
             if self._choice.plots:
                 plots = self._folder.make("plots")
             tasks = [
-                (self._source_file(number), sources, plots, predictions[row : row + 1], medium)
+                (self._source_file(number), sources, plots, predictions[row : row + 1])
                 for row, number in enumerate(numbers)
             ]
             for _ in self._workers.map(finish_source, tasks):

@@ -7,9 +7,9 @@ from mpdaf.sdetect import Source
 
 from museml.data.cubes import open_cube
 from museml.extraction import extract_sources
-from museml.extraction.identification import name_lines
+from museml.extraction.identification import write_lines
 from museml.output import whole_file
-from museml.sources import write_prediction
+from museml.sources import line_redshift, write_prediction
 
 __all__ = ["draw_overview", "extract", "finish_source"]
 
@@ -40,7 +40,7 @@ def extract(cube, detections, numbers, white, psf, folder):
     return len(numbers)
 
 
-def finish_source(extracted, sources, plots, prediction, medium):
+def finish_source(extracted, sources, plots, prediction):
     """Write a source with its prediction, and draw its page, unless they are there.
 
     Parameters
@@ -51,14 +51,12 @@ def finish_source(extracted, sources, plots, prediction, medium):
         Folders; None for no picture.
     prediction : Predictions
         One row.
-    medium : str
-        Medium of the wavelengths, 'air' or 'vacuum'.
     """
     final = sources / extracted.name
     if not final.exists():
         source = Source.from_file(str(extracted))
         write_prediction(source, prediction)
-        name_lines(source, _redshift(prediction), medium)
+        write_lines(source, line_redshift(prediction))
         _write(source, final)
     picture = plots and plots / f"{final.stem}.png"
     if picture and not picture.exists():
@@ -77,9 +75,3 @@ def draw_overview(white, cube, table, path):
 def _write(source, path):
     with whole_file(path) as part:
         source.write(str(part))
-
-
-def _redshift(prediction):
-    if "z" not in prediction.colnames or prediction["z"].mask[0]:
-        return None
-    return float(prediction["z"][0])

@@ -89,8 +89,8 @@ def _lines(source):
     table = source.lines
     names = table["LINE"] if "LINE" in table.colnames else [""] * len(table)
     return [
-        (float(wave), "" if np.ma.is_masked(name) else str(name), float(snr))
-        for wave, name, snr in zip(table["LBDA_OBS"], names, table["SNR"], strict=True)
+        (float(wave), "" if np.ma.is_masked(name) else str(name), float(flux / error))
+        for wave, name, flux, error in zip(table["LBDA_OBS"], names, table["FLUX"], table["FLUX_ERR"], strict=True)
     ]
 
 

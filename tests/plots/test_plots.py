@@ -10,7 +10,6 @@ from museml.classification import Redshifts
 from museml.data.cubes import open_cube
 from museml.errors import OutputError, PredictionFlag
 from museml.extraction import white_image
-from museml.extraction.identification import identify, name_lines
 from museml.plots import plot_overview, plot_source, save_figure
 from museml.plots.overview import spread
 from museml.plots.panels import observed, smoothed
@@ -29,7 +28,8 @@ def make_source(z=Z, p=0.9, z_2=3.0, p_2=0.08, lines=("HBETA", "OIII5008"), flag
     axis = WaveCoord(crpix=1, cdelt=1.25, crval=4750, cunit="Angstrom", ctype="AWAV", shape=len(wave))
     source.spectra["MUSE_PSF"] = Spectrum(wave=axis, data=flux, var=np.full(len(wave), 100.0))
     if places:
-        source.lines = Table({"LBDA_OBS": places, "SNR": [20.0, 30.0][: len(places)]}, masked=True)
+        columns = {"LBDA_OBS": places, "FLUX": [200.0, 300.0], "FLUX_ERR": [10.0, 10.0], "LINE": list(lines)}
+        source.lines = Table(columns, masked=True)
     for key in ("X", "Y"):
         source.header[key] = 5.0
     source.header["DET_SNR"] = 30.0
@@ -38,7 +38,6 @@ def make_source(z=Z, p=0.9, z_2=3.0, p_2=0.08, lines=("HBETA", "OIII5008"), flag
     columns = {"id": ["7"], "class": ["galaxy"], "z": [z], "z_err": [2e-4], "p": [p], "z_2": [z_2], "p_2": [p_2]}
     meta = {"LNZ0": 0.0, "DLNZ": 6.6e-4}
     write_prediction(source, Redshifts.from_columns({**columns, "flags": [flags], "pz": pz}, meta))
-    name_lines(source, Z, "air")
     return source
 
 
@@ -52,12 +51,6 @@ def words(figure):
 def test_lines_are_where_they_are_observed_in_air():
     assert observed("HALPHA", 0.0858, "air") == pytest.approx(7125.9, abs=0.2)
     assert observed("HALPHA", 0.0, "vacuum") == pytest.approx(6564.6, abs=0.02)
-
-
-def test_lines_are_identified_at_the_redshift_and_not_elsewhere():
-    place = observed("OIII5008", 0.3, "air")
-    assert [line.name if line else None for line in identify([place, place + 40], 0.3, "air")] == ["OIII5008", None]
-    assert identify([place], 0.3 + 4e-3, "air") == [None]
 
 
 def test_page_names_the_lines_and_says_the_answer():
