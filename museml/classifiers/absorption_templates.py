@@ -103,6 +103,8 @@ def _scaled(lines, factor, velocity=None):
 _OLD = _lines(_METALS, 500.0) + _lines(_CALCIUM, 450.0) + _lines(_TRIPLET, 220.0) + _lines("4862.7 1.6", 250.0)
 _HOT = _lines(_BALMER, 550.0)
 
+# the Lyman forest at redshift 4 (Madau 1995, ApJ 441, 18) and the Lyman limit
+_HYDROGEN = ((1215.0, 0.4, 0.004), (911.8, 0.05, 0.004))
 _BROAD = _lines(_BROAD_LINES, 2400.0)
 
 #: galaxies and quasars
@@ -111,9 +113,9 @@ GALAXIES = (
     Absorber("mixed", 1.0, _scaled(_OLD, 0.5) + _scaled(_HOT, 0.5), ((3700.0, 0.85, 0.03), (3980.0, 0.9, 0.03))),
     Absorber("post-starburst", 0.3, _HOT + _lines("3934.8 3 4305.6 1 5176.7 1 5894.6 1", 300.0),
              ((3700.0, 0.6, 0.03),)),
-    Absorber("star-forming", 1.0, _lines(_INTERSTELLAR, 200.0)),
-    Absorber("quasar", 0.2, _BROAD),
-    Absorber("narrower quasar", 0.1, _scaled(_BROAD, 0.8, 1200.0)),
+    Absorber("star-forming", 1.0, _lines(_INTERSTELLAR, 200.0), _HYDROGEN),
+    Absorber("quasar", 0.2, _BROAD, _HYDROGEN),
+    Absorber("narrower quasar", 0.1, _scaled(_BROAD, 0.8, 1200.0), _HYDROGEN),
 )  # fmt: skip
 
 _METAL_RICH = _scaled(_lines(_METALS_NARROW, 70.0), 1.5)

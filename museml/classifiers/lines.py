@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation
 from museml.classification import Classifier, Redshifts
 from museml.classifiers.absorption_evidence import ContinuumView, absorption_evidence, forest_evidence
 from museml.classifiers.line_evidence import WIDTHS, line_axis, line_evidence, unexplained_evidence
-from museml.classifiers.line_filter import Maps, continuum, filter_lines
+from museml.classifiers.line_filter import C_KMS, Maps, continuum, filter_lines
 from museml.classifiers.line_fit import fit_lines
 from museml.classifiers.posterior import posterior
 from museml.classifiers.redshift_grid import CELL, FINE, LNZ, N_CELLS
@@ -27,6 +27,9 @@ RIVAL = 0.1
 SUPPORT = 5.0
 #: a deciding line so close to the end of the axis is flagged, Angstrom
 MARGIN = 10.0
+#: errors of the redshift that no signal-to-noise ratio removes, km/s: profiles of emission lines are not quite
+#: Gaussian, and templates of absorption and of Lya are coarse
+LINE_FLOOR, FLOOR = 8.0, 40.0
 #: detected lines may raise the weight of the spectrum there by this factor
 BOOST = 16.0
 
@@ -147,8 +150,10 @@ def _decide(row, view, chances):
     kind = chances.kind()
     z = float(np.expm1(modes[0].lnz))
     fit = fit_lines(view.axis.wave, view.medium, view.residual, view.weight, z)
-    use_fit = fit is not None and kind != "star" and len(fit.table)
-    z, z_err = (fit.z, fit.z_err) if use_fit else (z, chances.spread(modes[0]) * (1 + z))
+    if kind != "star" and fit is not None and set(fit.table["LINE"]) - {"LYALPHA"}:
+        z, z_err = fit.z, np.hypot(fit.z_err, LINE_FLOOR / C_KMS * (1 + fit.z))
+    else:  # no line of simple shape
+        z_err = np.hypot(chances.spread(modes[0]), FLOOR / C_KMS) * (1 + z)
     numbers = [z, z_err, modes[0].p]
     for mode in modes[1:]:
         numbers += [float(np.expm1(mode.lnz)), mode.p]

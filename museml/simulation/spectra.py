@@ -144,7 +144,8 @@ def _continuum(rng, sky, z, level, absorber):
     """Return a power law of a mean level with absorption, dimmed blueward of Lya."""
     _, rest = template_axis()
     strength = max(0.0, rng.normal(1, 0.3))
-    shape = np.interp(sky.vacuum / (1 + z), rest, transmission(absorber)) ** strength
+    stars = np.where(rest < 1220, 1.0, transmission(absorber))
+    shape = np.interp(sky.vacuum / (1 + z), rest, stars) ** strength
     shape = shape * (sky.vacuum / 7000) ** rng.normal(-0.5, 0.8)
     forest = np.exp(-0.0036 * (sky.vacuum / 1215.67) ** 3.46)  # Madau 1995, ApJ 441, 18
     shape = np.where(sky.vacuum < 1215.67 * (1 + z), shape * forest, shape)
