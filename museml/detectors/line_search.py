@@ -13,6 +13,7 @@ __all__ = ["Findings", "search_lines"]
 FLOOR = 3.0  # S/N above which peaks are collected
 CHANNELS = 128  # in one block
 VOXELS = 8_000_000  # in one block, at most
+LARGEST = 100.0  # weight of a voxel over that of the usual one of its channel; more is an error of the variance
 
 
 @dataclass
@@ -97,6 +98,7 @@ def _read(cube, matched, baseline, start, stop):
     masked = np.isnan(data)
     data -= baseline.at(first, last)
     weight = np.where(masked, 0, 1 / var)
+    weight = np.fmin(weight, LARGEST / baseline.variance[first:last, None, None].astype(weight.dtype))
     return _Block(first, start, stop, np.where(masked, 0, data), weight, masked)
 
 

@@ -7,6 +7,7 @@ from museml.detectors.robust import ONE_SIGMA, median, quantile, spread
 
 __all__ = ["NoiseField", "channel_noise"]
 
+LEAST = 0.5  # scatter: variances are not thought to be more than four times too large
 CHANNELS = 5  # averaged where the scatter of single channels is looked at
 BLOCKS = 5  # averaged where the scatter of single spaxels is looked at
 OFFSET = 3.0  # standard errors by which the offset of a channel must stand out
@@ -35,7 +36,7 @@ def channel_noise(snr, sky, area):
     """
     flat = snr.reshape(len(snr), -1)
     usual = spread(flat[::2].reshape(1, -1))[0]
-    usual = usual if usual > 0 else 1.0
+    usual = max(usual, LEAST) if usual > 0 else 1.0
     error = 1.5 / np.sqrt(max(flat.shape[1] / area, 1))
     middle, low = np.nan_to_num(median(flat)) / usual, np.nan_to_num(quantile(flat, ONE_SIGMA), nan=-usual) / usual
     offset = np.where(sky | (middle < 0), middle, np.clip(low + 1, 0, np.maximum(middle, 0)))

@@ -213,9 +213,15 @@ def test_the_cube_is_not_changed(blank):
     assert np.array_equal(before, blank.data)
 
 
-@pytest.mark.parametrize("shape", [(30, 20, 20), (400, 2, 2), (5, 30, 30), (400, 1, 30)])
+@pytest.mark.parametrize("shape", [(30, 20, 20), (400, 2, 2), (2, 30, 30), (5, 30, 30), (2, 1, 2), (400, 1, 30)])
 def test_small_cubes_are_no_problem(shape):
     assert len(LineDetector().detect(noise(shape))) <= 2
+
+
+def test_a_voxel_with_a_variance_of_next_to_nothing_does_no_harm():
+    cube = noise((200, 20, 20))
+    cube.var[100:105, 5, 5] = 1e-20
+    assert len(LineDetector().detect(cube)) <= 1
 
 
 def test_a_constant_cube_gives_an_empty_table():
