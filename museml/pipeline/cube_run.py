@@ -23,6 +23,7 @@ from museml.pipeline.tasks import draw_overview, extract, finish_source
 __all__ = ["Choice", "run_cube"]
 
 CHUNK = 64  # sources extracted in one pass through the cube
+EXTRACT, DRAW = 0.1, 0.5  # seconds that a source takes, about
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class _CubeRun:
 
     def _extract(self, detections, numbers):
         todo = [number for number in numbers if not self._source_file(number).exists()]
-        parts = _chunks(todo, max(1, min(CHUNK, -(-len(todo) // self._workers.jobs))))
+        seconds = EXTRACT * len(todo)
+        parts = _chunks(todo, max(1, min(CHUNK, -(-len(todo) // self._workers.share(seconds)))))
         self._progress.advance(len(numbers) - len(todo))
         if not todo:
             return
@@ -122,7 +124,7 @@ class _CubeRun:
                 (self._reference, detections[np.isin(detections["source"], part)], part, self.white, psf, folder)
                 for part in parts
             ]
-            for done in self._workers.map(extract, tasks):
+            for done in self._workers.map(extract, tasks, seconds):
                 self._progress.advance(done)
 
     def _classify(self, numbers):
@@ -144,7 +146,7 @@ class _CubeRun:
                 (self._source_file(number), sources, plots, predictions[row : row + 1])
                 for row, number in enumerate(numbers)
             ]
-            for _ in self._workers.map(finish_source, tasks):
+            for _ in self._workers.map(finish_source, tasks, DRAW * len(tasks) * self._choice.plots):
                 self._progress.advance()
 
     def _write_catalog(self, detections, predictions, numbers):

@@ -90,7 +90,7 @@ def run(
     with Workers(jobs) as workers:
         if isinstance(cube, (list, tuple)):
             return _run_many(cube, Path(out), choice, workers, (resume, overwrite), progress)
-        return Catalog(run_cube(cube, out, choice, workers, (resume, overwrite), progress))
+        return _catalog(run_cube(cube, out, choice, workers, (resume, overwrite), progress), out)
 
 
 def _run_many(cubes, out, choice, workers, mode, shown):
@@ -106,7 +106,7 @@ def _run_many(cubes, out, choice, workers, mode, shown):
                 failed.append(problem)
                 warnings.warn(f"cube {name!r} failed, the others go on: {problem}", MusemlWarning, stacklevel=3)
             else:
-                catalogs[name] = Catalog(table)
+                catalogs[name] = _catalog(table, out / name)
     if failed and not catalogs:
         raise MusemlError(f"none of {len(failed)} cubes could be run; the first: {failed[0]}")
     return catalogs
@@ -121,6 +121,13 @@ def _run_one(cube, out, choice, mode, shown):
         return None, str(error)
     except Exception as error:  # of a plugin, say: it must not end the work on the other cubes
         return None, f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _catalog(table, out):
+    """Return an MPDAF Catalog that knows where its sources are, so that it can be classified again."""
+    catalog = Catalog(table)
+    catalog.meta["folder"] = str(Path(out) / "sources")
+    return catalog
 
 
 def _formats(format):

@@ -8,9 +8,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
+import numpy as np
+
 from museml.errors import MusemlError, SettingError
 
 __all__ = ["Workers"]
+
+START = 10.0  # seconds of work below which it is not worth starting processes, which import all again
 
 
 class Workers:
@@ -33,9 +37,23 @@ class Workers:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
-    def map(self, function, tasks):
-        """Yield ``function(*task)`` for each task, in order; warnings of the workers are passed on."""
-        if self.jobs == 1 or len(tasks) < 2:
+    def share(self, seconds):
+        """Return among how many processes to share work: only one if it is less than starting them."""
+        return self.jobs if self._pool or seconds > START else 1
+
+    def map(self, function, tasks, seconds=np.inf):
+        """Yield ``function(*task)`` for each task, in order; warnings of the workers are passed on.
+
+        Parameters
+        ----------
+        function : callable
+            At the top of a module, so that the workers find it.
+        tasks : list of tuple
+            Its arguments.
+        seconds : float
+            About how long all this takes one process.
+        """
+        if self.share(seconds) == 1 or len(tasks) < 2:
             yield from (function(*task) for task in tasks)
             return
         with _interrupts_blocked():

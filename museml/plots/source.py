@@ -97,7 +97,8 @@ def _lines(source):
 def _draw_images(figure, cells, source):
     """Draw the white-light image and the narrow-band image of the strongest line."""
     names = [("MUSE_WHITE", "white light")]
-    strongest = sorted(_lines(source), key=lambda line: -line[2])[:1]
+    imaged = [line for line in _lines(source) if band_name(line[0]) in source.images]
+    strongest = sorted(imaged, key=lambda line: -line[2])[:1]
     names += [(band_name(line[0]), rf"narrow band {line[0]:.0f} $\mathrm{{\AA}}$") for line in strongest]
     for cell, (name, title) in zip(cells, names, strict=False):
         if name in source.images:

@@ -264,7 +264,8 @@ def test_warnings_are_one_line(shell, monkeypatch, capsys):
 
 def test_ctrl_c_in_a_real_run_ends_cleanly_and_it_resumes(cube_file, tmp_path):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "museml", "run", str(cube_file), "-o", str(out), "--jobs", "2", *QUICK]
+    code = "import museml.pipeline.workers as w; w.START = 0; import museml.cli; museml.cli.main()"
+    command = [sys.executable, "-c", code, "run", str(cube_file), "-o", str(out), "--jobs", "2", *QUICK]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while run.poll() is None and not (out / "extracted" / "source-00001.fits").exists():
         time.sleep(0.005)

@@ -13,7 +13,7 @@ from mpdaf.sdetect import Catalog, Source
 
 import museml
 from museml.errors import InputError, MusemlError, MusemlWarning, OutputError, SettingError, UnknownNameError
-from museml.pipeline import cube_run, tasks
+from museml.pipeline import cube_run, tasks, workers
 from museml.simulation.cubes import simulate_cube
 
 SETTINGS = {"detector": "lines", "classifier": "lines", "progress": False, "plots": False}
@@ -103,11 +103,12 @@ def test_the_record_says_how_it_was_made(finished, cube_file):
     assert "complete: 3 detections, 3 sources" in (finished / "run.log").read_text()
 
 
-def test_a_cube_in_memory_and_two_processes_give_the_same(finished, cube_file, tmp_path):
+def test_a_cube_in_memory_and_two_processes_give_the_same(finished, cube_file, tmp_path, monkeypatch):
     from mpdaf.obj import Cube
 
     catalog = museml.run(Cube(str(cube_file)), tmp_path / "memory", **SETTINGS)
     assert isinstance(catalog, Catalog)
+    monkeypatch.setattr(workers, "START", 0)
     museml.run(cube_file, tmp_path / "two", jobs=2, **SETTINGS)
     assert_same(finished, tmp_path / "two")
     assert (catalog["z"] == Catalog.read(str(finished / "catalog.fits"))["z"]).all()
@@ -122,6 +123,13 @@ def test_catalogue_in_other_formats(cube_file, tmp_path):
     table = Table.read(tmp_path / "ecsv" / "catalog.vot")
     assert table["RA"].meta["ucd"] == "pos.eq.ra;meta.main"
     assert str(table["RA"].unit) == "deg"
+
+
+def test_the_catalogue_can_be_classified_again(cube_file, finished):
+    catalog = museml.run(cube_file, finished, resume=True, **SETTINGS)
+    predictions = catalog.classify()
+    assert np.allclose(predictions["z"], catalog["z"], atol=1e-5)
+    assert np.allclose(catalog["ML_Z"], catalog["z"], atol=1e-5)
 
 
 def test_a_field_without_sources_gives_an_empty_catalogue(tmp_path):
