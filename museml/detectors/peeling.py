@@ -43,8 +43,9 @@ def peel(images, x, y, outside, threshold, fwhm):
     known, found = np.column_stack([x, y]), np.zeros((0, 3))
     for _ in range(PASSES if len(known) else 0):
         snr, light = _residual(images, known, outside)
-        snr[outside] = 0
-        new = _new(snr, np.maximum(threshold, BEYOND * maximum_filter(light, 3)), known, fwhm)
+        limit = np.maximum(threshold, BEYOND * maximum_filter(light, 3))
+        limit[outside] = np.inf
+        new = _new(snr, limit, known, fwhm)
         if not len(new):
             break
         known, found = np.vstack([known, new[:, :2]]), np.vstack([found, new])
@@ -109,10 +110,10 @@ def _residual(images, positions, outside):
     return np.max(snr, axis=0), np.max(light, axis=0)
 
 
-def _new(snr, threshold, known, fwhm):
-    """Return x, y and height of peaks above the threshold, away from known sources and from each other."""
+def _new(snr, limit, known, fwhm):
+    """Return x, y and height of peaks above the limit, away from known sources and from each other."""
     y, x = peaks(snr)
-    keep = (snr[y, x] >= threshold[y, x]) & (cKDTree(known).query(np.column_stack([x, y]))[0] > APART * fwhm)
+    keep = (snr[y, x] >= limit[y, x]) & (cKDTree(known).query(np.column_stack([x, y]))[0] > APART * fwhm)
     y, x = y[keep], x[keep]
     source = group(x, y, snr[y, x], 2 * APART * fwhm)
     best = [np.flatnonzero(source == k)[np.argmax(snr[y, x][source == k])] for k in range(1, source.max(initial=0) + 1)]

@@ -19,8 +19,8 @@ ISOPHOTE = 2.5  # signal-to-noise ratio down to which a segment reaches
 RISE = 2.5  # least rise of a blended peak above the saddle, in signal-to-noise ratio
 CONTRAST = 0.03  # the same as a fraction of the saddle: flat-field errors between slices reach 3 %
 SHARPNESS = 0.1  # least ratio of a peak through the sharpened and the plain PSF; 3/4 for a point source
-POINT = 0.6  # the same from which a source counts as a point source
-POINT_ERROR = 2.0  # error of the sharpened signal-to-noise ratio that is granted
+POINT = 0.65  # the same from which a source counts as a point source
+POINT_ERROR = 1.5  # error of the sharpened signal-to-noise ratio that is granted
 EMPTY = 0.15  # least fraction of the field, free of sources, that the background is measured on
 PASSES = 4  # in which background and sources are told apart
 
@@ -98,7 +98,7 @@ def find_segments(cube, psf=None, threshold=5.0, bands=4):
         white = images[len(plain)].snr[tuple(peaks)]
         point = white > POINT * point_snr(plain[0], positions[:, :2]) - POINT_ERROR
         wide = np.append(False, ~point)[labels]
-        new = peel(plain, *positions[point, :2].T, wide, threshold, fwhm)
+        new = peel(plain, *positions[:, :2].T, wide, threshold, fwhm)
         labels, peaks, positions = _added(labels, peaks, positions, new, fwhm)
     flux, variance = collapsed.integrated()
     flux = np.where(variance > 0, flux - background(flux, variance > 0, sources), 0)
@@ -188,7 +188,8 @@ def _added(labels, peaks, positions, new, fwhm):
         return labels, peaks, positions
     distance, nearest = (values.reshape(labels.shape) for values in cKDTree(positions[:, :2]).query(pixels))
     mine = (nearest >= peaks.shape[1]) & (distance <= fwhm)
-    return np.where(mine, nearest + 1, labels), np.rint(positions[:, 1::-1]).astype(int).T, positions
+    added = np.clip(np.rint(new[:, 1::-1]).astype(int).T, 0, np.array(labels.shape)[:, None] - 1)
+    return np.where(mine, nearest + 1, labels), np.hstack([peaks, added]), positions
 
 
 def _consecutive(labels):

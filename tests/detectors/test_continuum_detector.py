@@ -186,3 +186,17 @@ def test_the_matched_filter_gives_the_signal_to_noise_ratio_of_theory():
     image[20 - kernel.shape[0] // 2 :, 20 - kernel.shape[0] // 2 :][: kernel.shape[0], : kernel.shape[0]] = 50 * kernel
     snr = matched_filter(image, np.full(image.shape, 4.0), kernel)
     assert np.isclose(snr[20, 20], 50 * 2 * np.sqrt(np.sum(kernel**2)))
+
+
+@pytest.mark.parametrize(("number", "least"), [(24, 22), (36, 32)])
+def test_most_sources_of_a_crowded_field_are_found_and_no_false_one(number, least):
+    rng = np.random.default_rng(number)
+    places = []
+    while len(places) < number:
+        place = rng.uniform(3, 56, 2)
+        if all(np.hypot(*(place - other)) > 7 for other in places):
+            places.append(place)
+    sources = [(*place, snr) for place, snr in zip(places, 7 * 8 ** rng.random(number), strict=True)]
+    found = ContinuumDetector().detect(field(sources, shape=(300, 60, 60)))
+    assert np.count_nonzero(distances(found, sources) < 1.5) >= least
+    assert all(np.min([np.hypot(x - row["x"], y - row["y"]) for x, y, _ in sources]) < 2.5 for row in found)
