@@ -6,13 +6,18 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import gaussian_filter1d
 
-from museml.classifiers.absorption_templates import GALAXIES, STARS, STEP, template_axis, transmission
 from museml.classifiers.line_filter import local_scatter
 from museml.classifiers.redshift_grid import FINE, LNZ
+from museml.data.absorption import GALAXIES, STARS, transmission
+from museml.data.line_profiles import C_KMS
 from museml.data.linelist import LINES
 
 __all__ = ["ContinuumView", "absorption_evidence", "forest_evidence"]
 
+#: fine trials in a pixel of spectrum and templates: absorption is wider than emission
+STEP = 2
+#: rest wavelengths that templates cover, Angstrom in vacuum
+REST = (900.0, 9500.0)
 #: structure wider than this (standard deviation in ln(wave)) is taken out of data and templates alike
 SMOOTH = 0.03
 #: strength of the absorption relative to the template: Gaussian of mean 1 and this scatter
@@ -23,6 +28,13 @@ MISMATCH = 0.02
 LYMAN_LIMIT = 911.8
 #: stars move no faster, km/s
 FASTEST_STAR = 600.0
+
+
+def template_axis():
+    """Return the number of the first step and the wavelengths of the templates' axis."""
+    step = STEP * FINE
+    first, last = (round(np.log(wave) / step) for wave in REST)
+    return first, np.exp(step * np.arange(first, last + 1))
 
 
 class ContinuumView:
@@ -70,7 +82,7 @@ def _contrasts():
     """Return the templates after the smoothing, as contrast, by absorber."""
     out = {}
     for absorber in (*GALAXIES, *STARS):
-        values = transmission(absorber)
+        values = transmission(absorber, template_axis()[1])
         out[absorber] = values / smoothed(values, np.ones(len(values), bool)) - 1
     return out
 
@@ -88,7 +100,7 @@ def absorption_evidence(view):
     power = rfft_of(view.weight * view.level**2)
     galaxies = np.array([_evidence(absorber, signal, power, view) for absorber in GALAXIES])
     stars = np.array([_evidence(absorber, signal, power, view) for absorber in STARS])
-    stars[:, np.abs(LNZ) > FASTEST_STAR / 299792.458] = -np.inf
+    stars[:, np.abs(LNZ) > FASTEST_STAR / C_KMS] = -np.inf
     return galaxies, stars
 
 

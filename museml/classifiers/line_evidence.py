@@ -6,9 +6,10 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import logsumexp
 
-from museml.classifiers.line_filter import PROFILES, Maps, filter_lines, kernel, local_scatter
-from museml.classifiers.line_sets import LINE_SETS
+from museml.classifiers.line_filter import Maps, filter_lines, kernel, local_scatter
 from museml.classifiers.redshift_grid import FINE, LNZ, START, shifted
+from museml.data.line_profiles import PROFILES
+from museml.data.line_sets import LINE_SETS
 from museml.data.spectral import to_vacuum
 
 __all__ = ["WIDTHS", "LineAxis", "feature_maps", "line_axis", "line_evidence", "set_evidence", "unexplained_evidence"]

@@ -9,7 +9,8 @@ from astropy.table import Table
 from scipy.optimize import least_squares, nnls
 
 from museml.classifiers.line_evidence import line_axis
-from museml.classifiers.line_filter import C_KMS, continuum, line_sigma
+from museml.classifiers.line_filter import continuum
+from museml.data.line_profiles import C_KMS, line_sigma
 from museml.data.linelist import emission_lines
 from museml.data.spectral import to_air, to_vacuum
 

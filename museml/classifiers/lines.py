@@ -9,10 +9,11 @@ from scipy.ndimage import binary_dilation
 from museml.classification import Classifier, Redshifts
 from museml.classifiers.absorption_evidence import ContinuumView, absorption_evidence, forest_evidence
 from museml.classifiers.line_evidence import WIDTHS, line_axis, line_evidence, unexplained_evidence
-from museml.classifiers.line_filter import C_KMS, Maps, continuum, filter_lines
+from museml.classifiers.line_filter import Maps, continuum, filter_lines
 from museml.classifiers.line_fit import fit_lines
 from museml.classifiers.posterior import posterior
 from museml.classifiers.redshift_grid import CELL, FINE, LNZ, N_CELLS
+from museml.data.line_profiles import C_KMS
 from museml.errors import PredictionFlag, SettingError
 
 __all__ = ["LineClassifier"]

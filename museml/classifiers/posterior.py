@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from museml.classifiers.absorption_templates import GALAXIES, STARS
-from museml.classifiers.line_sets import LINE_SETS
 from museml.classifiers.redshift_grid import CELL, FINE, LNZ, cells
+from museml.data.absorption import GALAXIES, STARS
+from museml.data.line_sets import LINE_SETS
 
 __all__ = ["Mode", "Posterior", "posterior"]
 

@@ -4,11 +4,11 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Table
 
-from museml.classifiers.absorption_templates import GALAXIES, STARS, template_axis, transmission
-from museml.classifiers.line_filter import C_KMS, PROFILES, line_sigma
-from museml.classifiers.line_sets import LINE_SETS
+from museml.data.absorption import GALAXIES, STARS, transmission
 from museml.data.batch import Batch
 from museml.data.cubes import FLUX_DENSITY
+from museml.data.line_profiles import C_KMS, PROFILES, line_sigma
+from museml.data.line_sets import LINE_SETS
 from museml.data.spectral import to_vacuum
 from museml.errors import SettingError
 from museml.simulation.noise import LAG_ONE, noise_curve
@@ -25,9 +25,9 @@ Z_MAX = 6.6
 def simulate_spectra(n, seed=0, kinds=None, exposure_hours=1.0, snr=(3.0, 40.0), wave=None):
     """Simulate spectra as MUSE would see them.
 
-    Emission-line fluxes scatter about the ratios of `museml.classifiers.line_sets`, with reddening of the
+    Emission-line fluxes scatter about the ratios of `museml.data.line_sets`, with reddening of the
     whole set, widths of 40 to 250 km/s and a skewed Lya; continua are power laws with the absorption of
-    `museml.classifiers.absorption_templates` at varying strength and, beyond redshift 2.9, the Lyman
+    `museml.data.absorption` at varying strength and, beyond redshift 2.9, the Lyman
     forest. The noise follows a real exposure, is correlated between neighbouring pixels, has residuals at
     sky lines, and is reported wrongly by a factor of 0.7 to 1.2.
 
@@ -142,10 +142,9 @@ def _profile(sky, centre, width, profile):
 
 def _continuum(rng, sky, z, level, absorber):
     """Return a power law of a mean level with absorption, dimmed blueward of Lya."""
-    _, rest = template_axis()
+    rest = sky.vacuum / (1 + z)
     strength = max(0.0, rng.normal(1, 0.3))
-    stars = np.where(rest < 1220, 1.0, transmission(absorber))
-    shape = np.interp(sky.vacuum / (1 + z), rest, stars) ** strength
+    shape = np.where(rest < 1220, 1.0, transmission(absorber, rest)) ** strength
     shape = shape * (sky.vacuum / 7000) ** rng.normal(-0.5, 0.8)
     forest = np.exp(-0.0036 * (sky.vacuum / 1215.67) ** 3.46)  # Madau 1995, ApJ 441, 18
     shape = np.where(sky.vacuum < 1215.67 * (1 + z), shape * forest, shape)

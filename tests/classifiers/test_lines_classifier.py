@@ -5,11 +5,12 @@ from astropy.table import Table
 
 from museml import Batch, Redshifts, classify
 from museml.classifiers.line_evidence import set_evidence
-from museml.classifiers.line_filter import continuum, line_sigma, local_scatter
+from museml.classifiers.line_filter import continuum, local_scatter
 from museml.classifiers.line_fit import identify_lines
 from museml.classifiers.lines import LineClassifier
 from museml.classifiers.posterior import Posterior
 from museml.classifiers.redshift_grid import FINE, LNZ, N_CELLS, cells, shifted
+from museml.data.line_profiles import line_sigma
 from museml.data.linelist import LINES
 from museml.data.spectral import to_air
 from museml.errors import PredictionFlag, SettingError
@@ -146,11 +147,11 @@ def test_nothing_is_unknown():
 
 
 def test_quasar_by_its_broad_lines():
-    from museml.classifiers.absorption_templates import GALAXIES, template_axis, transmission
+    from museml.data.absorption import GALAXIES, transmission
 
     quasar = next(absorber for absorber in GALAXIES if absorber.name == "quasar")
     batch = spectrum(0.0, {}, level=0.0)
-    shape = np.interp(WAVE / 2.5, template_axis()[1], transmission(quasar))
+    shape = transmission(quasar, WAVE / 2.5)
     values = batch.values + 10 * shape[None].astype(np.float32)
     answer = classify(Batch(("q",), values, batch.errors, batch.mask, batch.axis, "vacuum"))
     assert answer["z"][0] == pytest.approx(1.5, abs=0.01)

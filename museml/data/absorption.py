@@ -5,14 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from museml.classifiers.redshift_grid import FINE
+from museml.data.line_profiles import C_KMS
 
-__all__ = ["GALAXIES", "STARS", "STEP", "Absorber", "template_axis", "transmission"]
-
-#: fine trials in a pixel of the templates: absorption is wider than emission
-STEP = 2
-#: rest wavelengths that templates cover, Angstrom in vacuum
-REST = (900.0, 9500.0)
+__all__ = ["GALAXIES", "STARS", "Absorber", "transmission"]
 
 
 @dataclass(frozen=True)
@@ -41,19 +36,19 @@ class Absorber:
     bands: tuple = ()
 
 
-def template_axis():
-    """Return the number of the first step and the wavelengths of the templates' axis."""
-    step = STEP * FINE
-    first, last = (round(np.log(wave) / step) for wave in REST)
-    return first, np.exp(step * np.arange(first, last + 1))
+def transmission(absorber, wave):
+    """Return the transmission of an absorber.
 
-
-def transmission(absorber):
-    """Return the transmission of an absorber on `template_axis`."""
-    _, wave = template_axis()
+    Parameters
+    ----------
+    absorber : Absorber
+        One of `GALAXIES` or `STARS`.
+    wave : ndarray
+        Rest wavelengths in vacuum, Angstrom.
+    """
     depth = np.zeros(len(wave))
     for centre, width, velocity in absorber.lines:
-        sigma = centre * np.hypot(velocity, 60.0) / 299792.458  # 60 km/s: the spectrograph's part
+        sigma = centre * np.hypot(velocity, 60.0) / C_KMS  # 60 km/s: the spectrograph's part
         depth += width / (sigma * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((wave - centre) / sigma) ** 2)
     for head, deep, length in absorber.bands:
         depth += deep * np.where(wave >= head, np.exp(-(wave - head) / length), 0)

@@ -19,7 +19,7 @@ class Feature:
         Rest wavelength in vacuum (Angstrom) and flux relative to the first, of each line.
     profile : str
         'line', or a profile of its own where lines overlap or are not symmetric: see
-        `museml.classifiers.line_filter.PROFILES`.
+        `museml.data.line_profiles.PROFILES`.
     """
 
     name: str
