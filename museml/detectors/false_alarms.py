@@ -9,7 +9,8 @@ MODEST = 3.3  # S/N above which negative peaks set the level of the theory
 PRIOR = 5.0  # peaks that the theory counts for, against those that were counted
 RARE = 10.0  # peaks expected: only the tail beyond is searched for an excess of negative peaks
 SURPRISING = 1e-3  # chance below which such an excess is taken for real
-STEEPEST = 3.0  # slope of the tail of residuals beyond the last negative peak when it is the only one
+ALONE = 3.0  # slope of the tail of residuals beyond the last negative peak when it is the only one
+EXPECTED = 8.0  # slope of a tail that is expected before any negative peak is seen
 
 
 def expected_maxima(u, voxels, correlations):
@@ -57,9 +58,11 @@ class FalseAlarms:
         Number of templates of which the best counts. With more than one, the search has one more
         dimension, and the number of maxima falls more slowly by a factor u (Siegmund & Worsley
         1995, Annals of Statistics 23, 608).
+    residuals : bool
+        Whether residuals beyond Gaussian noise are to be expected even if no negative peak shows them.
     """
 
-    def __init__(self, voxels, correlations, negative, templates=1):
+    def __init__(self, voxels, correlations, negative, templates=1, residuals=False):
         self._field = voxels, correlations
         self._scales = templates > 1
         self._peaks = np.sort(np.asarray(negative, float))[::-1]
@@ -68,7 +71,11 @@ class FalseAlarms:
         rank = np.arange(1, len(self._peaks) + 1)
         expected = self._theory(self._peaks)
         surprising = (expected < RARE) & (poisson.sf(rank - 1, expected) < SURPRISING)
-        self._tail = self._peaks[: rank[surprising].max()] if surprising.any() else self._peaks[:0]
+        if surprising.any():
+            self._tail = self._peaks[: rank[surprising].max()]
+            self._slope = 1 / max(np.mean(np.log(self._tail / self._tail[-1])), 1e-9) if len(self._tail) > 1 else ALONE
+        else:
+            self._tail, self._slope = self._where_one_is_expected()[: int(residuals)], EXPECTED
 
     def __call__(self, snr):
         """Return the expected number of false detections at least as high as each S/N."""
@@ -86,12 +93,15 @@ class FalseAlarms:
         more = np.asarray(snr, float) / MODEST if self._scales else 1.0
         return np.log(self.level * more) + _log_expected(snr, *self._field)
 
+    def _where_one_is_expected(self):
+        grid = np.linspace(1.5, 15, 500)
+        return np.interp([0.0], -self._log_theory(grid), grid)
+
     def _residuals(self, snr):
         """Return the number of negative peaks as high, continued as a power law, where it surprises the theory."""
         if not len(self._tail):
             return np.zeros(np.shape(snr))
-        lowest, highest = self._tail[-1], self._tail[0]
-        slope = 1 / max(np.mean(np.log(self._tail / lowest)), 1e-9) if len(self._tail) > 1 else STEEPEST
-        beyond = (np.maximum(snr, highest) / highest) ** -slope
+        highest = self._tail[0]
+        beyond = (np.maximum(snr, highest) / highest) ** -self._slope
         count = np.searchsorted(-self._tail, -np.asarray(snr, float), side="right")
         return np.where(snr > highest, beyond, np.maximum(count, 1.0))

@@ -124,14 +124,15 @@ def _spectrum_of(peak, spectra):
 def _log_false(peaks, negative, noise, sky, templates):
     """Return the logarithm of the expected number of false detections as sure as each peak.
 
-    Sky lines and the rest of the spectrum each have their own false detections; equally sure is
-    what has equal numbers of them per voxel.
+    Sky lines and the rest of the spectrum each have their own false detections, and sky lines are
+    expected to leave residuals; equally sure is what has equal numbers of them per voxel.
     """
     answer = np.zeros(len(peaks))
     for on_sky in np.unique(sky):
         chosen, sample = (sky[np.rint(some["z"]).astype(int)] == on_sky for some in (peaks, negative))
         part = np.mean(sky == on_sky)
-        false = FalseAlarms(noise.voxels * part, noise.correlations, negative["snr"][sample], templates)
+        field = noise.voxels * part, noise.correlations
+        false = FalseAlarms(*field, negative["snr"][sample], templates, residuals=on_sky)
         answer[chosen] = false.log(peaks["snr"][chosen]) - np.log(part)
     return answer
 

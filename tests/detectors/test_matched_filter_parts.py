@@ -115,6 +115,13 @@ def test_negative_peaks_set_the_level_and_the_tail():
     assert 0 < spoilt(12.0) < spoilt(10.0) < 1
 
 
+def test_residuals_that_are_expected_count_before_they_are_seen():
+    pure, wary = (FalseAlarms(1e6, (0.9, 0.9, 0.9), [], residuals=residuals) for residuals in (False, True))
+    assert wary(3.5) == pure(3.5)
+    assert 100 * pure(8.0) < wary(8.0) < 0.1
+    assert wary.log(40.0) > pure.log(40.0)
+
+
 def test_the_scatter_of_a_channel_sees_residuals_but_not_a_nebula():
     snr, sky = RNG.normal(size=(60, 30, 30)), np.zeros(60, bool)
     snr[20:22, :, 15:] += 5
