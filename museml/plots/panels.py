@@ -10,6 +10,7 @@ from museml.plots.figures import COLOURS, HALO, show_image
 
 __all__ = ["draw_density", "draw_image", "draw_spectrum", "draw_ticks", "draw_zoom", "observed"]
 
+LABEL = 0.03  # room that a label needs, in units of the axis
 SMOOTHING = 2.5  # channels, standard deviation
 LEAST = 1e-5  # probability at the foot of the p(z) panel
 ZOOM = 60.0  # Angstrom to each side
@@ -51,11 +52,12 @@ def smoothed(flux, error):
 
 
 def _limits(flux, values, errors):
-    """Return limits that show every feature but those of the noisiest channels."""
+    """Return limits that show every line, but neither spikes of one channel nor the noisiest channels."""
     if not np.isfinite(errors).any():
         return -1, 1
     trusted = np.isfinite(values) & (errors < 4 * np.nanmedian(errors))
-    low, high = np.percentile(values[trusted], 0.3), max(values[trusted].max(), np.percentile(flux[trusted], 99.95))
+    lines = trusted & (flux > 12 * errors) & (values > 0.3 * flux)  # a smoothed spike keeps a sixth of its height
+    low, high = np.percentile(values[trusted], 0.3), max(values[trusted].max(), flux[lines].max(initial=0))
     low, high = min(low, -np.nanmedian(errors)), max(high, np.nanmedian(errors))
     return low - 0.06 * (high - low), high + 0.08 * (high - low)
 
@@ -64,22 +66,15 @@ def draw_ticks(axes, redshifts, medium, limits):
     """Draw, in a strip below the spectrum, where the main lines would be at each of the redshifts."""
     for row, (z, p) in enumerate(redshifts[: len(RANKS)]):
         colour = COLOURS[RANKS[row]]
-        inside = [(observed(name, z, medium), LINES[name].label) for name in MARKED]
-        last = -np.inf
-        for wave, label in sorted(x for x in inside if limits[0] < x[0] < limits[1]):
+        places = sorted((observed(name, z, medium), LINES[name].label) for name in MARKED)
+        places = [place for place in places if limits[0] < place[0] < limits[1]]
+        following = [place[0] for place in places[1:]] + [limits[1]]
+        for (wave, label), after in zip(places, following, strict=False):
             axes.plot([wave, wave], [-row - 0.4, -row + 0.4], color=colour, lw=1.1)
-            if wave - last > 0.034 * (limits[1] - limits[0]):
+            if after - wave > LABEL * (limits[1] - limits[0]):
                 axes.text(wave, -row, f" {label}", color=colour, fontsize=6.5, va="center", ha="left")
-                last = wave
-        axes.text(
-            1.006,
-            -row,
-            f"z {z:.4f}   p {p:.3f}",
-            color=colour,
-            fontsize=7.5,
-            va="center",
-            transform=axes.get_yaxis_transform(),
-        )
+        beside = axes.get_yaxis_transform()
+        axes.text(1.006, -row, f"z {z:.4f}   p {p:.3f}", color=colour, fontsize=7.5, va="center", transform=beside)
     if not redshifts:
         axes.text(0.5, 0.5, "no redshift", color="#777777", ha="center", va="center", transform=axes.transAxes)
     axes.set(ylim=(-max(len(redshifts), 1) + 0.4, 0.6), yticks=[], xlim=limits)
