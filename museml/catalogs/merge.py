@@ -10,8 +10,9 @@ def group(x, y, score, radius, seeds=None):
     """Gather detections into sources by their positions.
 
     The best detection is the first source's seed; the best of those that are farther than the radius from all
-    seeds is the next source's, and so on. Then each detection joins the nearest seed. So no source
-    is wider than the radius, however closely its neighbours follow each other.
+    seeds is the next source's, and so on. Every other detection joins the nearest of the seeds that are better than
+    itself. So no source is wider than the radius, however closely its neighbours follow each other, and
+    none loses a line to a worse one.
 
     Parameters
     ----------
@@ -30,14 +31,19 @@ def group(x, y, score, radius, seeds=None):
         Numbers of the sources, from 1 in the order of their seeds; 0 for a detection that may not be a seed and is
         near none.
     """
-    points = np.column_stack([x, y]).astype(float)
+    points, score = np.column_stack([x, y]).astype(float), np.asarray(score, float)
     may = np.ones(len(points), bool) if seeds is None else np.asarray(seeds, bool)
-    seeds = _seeds(points, np.asarray(score, float), radius, may)
-    if not seeds:
-        return np.zeros(len(points), int)
-    distance, nearest = cKDTree(points[seeds]).query(points)
-    number = np.where(distance <= radius, nearest + 1, 0)
-    number[seeds] = np.arange(1, len(seeds) + 1)
+    number, best, order = np.zeros(len(points), int), np.full(len(points), np.inf), np.argsort(-score, kind="stable")
+    place = np.argsort(order)
+    tree = cKDTree(points) if len(points) else None
+    for row in order:
+        if may[row] and not number[row]:
+            near = np.array(tree.query_ball_point(points[row], radius))
+            near = near[place[near] >= place[row]]
+            distance = np.hypot(*(points[near] - points[row]).T)
+            closer = distance < best[near]
+            number[near[closer]] = number.max() + 1
+            best[near[closer]] = distance[closer]
     return number
 
 
@@ -91,12 +97,3 @@ def consecutive(source, score):
     number = np.empty(len(source), int)
     number[order] = rank[inverse]
     return number
-
-
-def _seeds(points, score, radius, may):
-    tree, free, seeds = cKDTree(points) if len(points) else None, may.copy(), []
-    for row in np.argsort(-score, kind="stable"):
-        if free[row]:
-            seeds.append(int(row))
-            free[tree.query_ball_point(points[row], radius)] = False
-    return seeds

@@ -5,15 +5,16 @@ from museml.catalogs.merge import consecutive, group, repeated
 
 
 def group_by_hand(x, y, score, radius, may):
+    order = sorted(range(len(x)), key=lambda k: (-score[k], k))
     seeds = []
-    for row in sorted(range(len(x)), key=lambda k: (-score[k], k)):
-        if may[row] and all(np.hypot(x[row] - x[s], y[row] - y[s]) > radius for s in seeds):
-            seeds.append(row)
-    numbers = []
-    for row in range(len(x)):
+    numbers = [0] * len(x)
+    for row in order:
         distances = [np.hypot(x[row] - x[s], y[row] - y[s]) for s in seeds]
-        near = distances and min(distances) <= radius
-        numbers.append(seeds.index(row) + 1 if row in seeds else int(np.argmin(distances)) + 1 if near else 0)
+        if may[row] and all(d > radius for d in distances):
+            seeds.append(row)
+            numbers[row] = len(seeds)
+        elif distances and min(distances) <= radius:
+            numbers[row] = int(np.argmin(distances)) + 1
     return numbers
 
 
@@ -35,6 +36,10 @@ def test_a_chain_does_not_percolate():
 
 def test_a_detection_between_two_sources_joins_the_nearer():
     assert group([0.0, 5.0, 3.5], [0.0, 0.0, 0.0], [9, 8, 7], 4.0).tolist() == [1, 2, 2]
+
+
+def test_a_detection_does_not_join_a_worse_one():
+    assert group([0.0, 3.5, 5.0], [0.0, 0.0, 0.0], [9, 8, 7], 4.0).tolist() == [1, 1, 2]
 
 
 def test_grouping_does_not_depend_on_the_order_of_rows():

@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import mpdaf
 import numpy as np
 import pytest
 
@@ -135,3 +138,17 @@ def test_the_common_score_rises_beyond_the_smallest_number():
     score = common_score([1.0, 1e-10, 1e-299, 0.0, 0.0], [4.0, 7.0, 37.0, 40.0, 50.0])
     assert np.allclose(score[:3], [0, 10, 299])
     assert np.all(np.diff(score) > 0)
+
+
+def test_abell_478_is_one_galaxy_in_a_nebula():
+    """The brightest galaxy fills the field; its gas, at z = 0.0858, shines in two arms."""
+    found = JointDetector(reality=False, threshold=7.0).detect(
+        Path(mpdaf.__file__).parent / "data/sdetect/minicube.fits"
+    )
+    galaxy = found[found["source"] == 1]
+    assert np.count_nonzero(found["kind"] == "continuum") == 1
+    assert "continuum" in galaxy["kind"]
+    lines = galaxy[galaxy["kind"] == "line"]["wave"]
+    for wave in (7110, 7126, 7148, 7292, 7308):  # [N II], H alpha, [N II], and the two of [S II]
+        assert np.min(np.abs(lines - wave)) < 3
+    assert 3 <= found["source"].max() <= 15
