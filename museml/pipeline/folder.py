@@ -47,7 +47,7 @@ class RunFolder:
     def __init__(self, path, recipe, source=""):
         self.path = Path(path)
         recipe = json.loads(json.dumps(recipe, default=str))
-        self._record = {"input": source, "recipe": recipe, "seconds": {}, "state": "started"}
+        self._record = {"input": source, "recipe": recipe, "seconds": {}, "versions": {}, "state": "started"}
 
     def open(self, resume=False, overwrite=False):
         """Make the folder ready for the run.
@@ -114,7 +114,7 @@ class RunFolder:
                 f"the run in {str(self.path)!r} differs from this one: {'; '.join(differences)}; "
                 "repeat its settings, replace it (--overwrite), or choose another folder"
             )
-        self._record["seconds"] = old.get("seconds", {})
+        self._record |= {key: old.get(key, {}) for key in ("seconds", "versions")}
 
     def _read_record(self):
         try:
@@ -135,7 +135,8 @@ class RunFolder:
                 raise OutputError(f"{str(path)!r} cannot be replaced: {error.strerror}; remove it") from error
 
     def _write_record(self):
-        write_json(self._record | {"versions": _versions()}, self.path / RECORD)
+        self._record["versions"] |= _versions()
+        write_json(self._record, self.path / RECORD)
 
 
 class _Step:

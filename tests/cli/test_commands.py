@@ -95,6 +95,23 @@ def test_plugins_tell_name_kind_package_version_and_state(shell):
     assert "lines" in shell("plugins").stdout
 
 
+def test_a_broken_plugin_is_listed_with_its_reason(shell, monkeypatch):
+    from museml import builtins
+    from museml.plugins import Plugins
+
+    found = Plugins()
+    found.load("builtins", "museml", "1", lambda: builtins)
+    with pytest.warns(MusemlWarning, match="failed"):
+        found.load("broken", "broken-package", "2.0", lambda: 1 / 0)
+    monkeypatch.setattr("museml.cli.plugins.load_plugins", lambda: found)
+    result = shell("plugins")
+    assert result.exit_code == 0
+    assert "broken-package  2.0" in result.stdout
+    assert "ZeroDivisionError" in result.stdout
+    row = json.loads(shell("plugins", "--json").stdout)[-1]
+    assert (row["kind"], row["state"]) == ("plugin", "failed")
+
+
 def test_run_writes_the_folder_and_prints_the_catalogue(shell, cube_file, tmp_path):
     result = shell("run", cube_file, "-o", tmp_path / "out", *QUICK)
     assert result.exit_code == 0, result.output
@@ -156,6 +173,18 @@ def test_classify_the_sources_of_a_run(shell, cube_file, tmp_path):
     assert np.allclose(np.ma.filled(table["z"], -1), np.ma.filled(catalog["z"], -1))
 
 
+def changed(hdus, path, data=None, **cards):
+    """Write a cube with other header cards, or cut to other data, and return its name."""
+    parts = [fits.PrimaryHDU()]
+    for name in ("DATA", "STAT"):
+        values = hdus[name].data if data is None else data
+        header = hdus[name].header.copy()
+        header.update(cards)
+        parts.append(fits.ImageHDU(values, header, name=name))
+    fits.HDUList(parts).writeto(path)
+    return path.name
+
+
 def bad_cubes(folder, good):
     """Write files that are no usable cubes and yield name and what the error says."""
     with fits.open(good) as hdus:
@@ -166,6 +195,10 @@ def bad_cubes(folder, good):
         hdus[1:2].__class__([hdus[0], hdus[1]]).writeto(folder / "nostat.fits")
         yield "nostat.fits", "must have variances"
         yield "missing.fits", "must be an existing file"
+        yield changed(hdus, folder / "pixel.fits", data=hdus[1].data[:, :1, :1]), "at least 2 wavelengths and 2 spaxels"
+        yield changed(hdus, folder / "medium.fits", CTYPE3="LINEAR"), "must say its medium"
+        yield changed(hdus, folder / "unit.fits", CUNIT3="Hz"), "must have a unit of length"
+        yield changed(hdus, folder / "wcs.fits", CTYPE1="LINEAR", CTYPE2="LINEAR"), "must have celestial coordinates"
         hdus[1].data[:] = np.nan
         hdus.writeto(folder / "nan.fits")
         yield "nan.fits", "must have valid voxels"
