@@ -62,6 +62,11 @@ class ContinuumView:
         """Return the signal-to-noise ratio of the mean flux; neighbouring pixels count half for their correlation."""
         return float(0.5 * np.sum(self.weight * self.flux) / np.sqrt(max(np.sum(self.weight), 1e-300)))
 
+    def pixel_snr(self):
+        """Return the median signal-to-noise ratio of the continuum in a pixel."""
+        valid = self.weight > 0
+        return float(np.median(self.level[valid] * np.sqrt(self.weight[valid]))) if valid.any() else 0.0
+
     def _renormalise(self):
         error = np.sqrt(1 / np.where(self.weight > 0, self.weight, np.inf))
         snr = np.where(self.weight > 0, (self.flux - self.level) * np.sqrt(self.weight), 0)

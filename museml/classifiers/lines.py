@@ -11,7 +11,7 @@ from museml.classifiers.absorption_evidence import ContinuumView, absorption_evi
 from museml.classifiers.line_evidence import WIDTHS, line_axis, line_evidence, unexplained_evidence
 from museml.classifiers.line_filter import Maps, continuum, filter_lines
 from museml.classifiers.line_fit import fit_lines
-from museml.classifiers.posterior import posterior
+from museml.classifiers.posterior import Evidence, posterior
 from museml.classifiers.redshift_grid import CELL, FINE, LNZ, N_CELLS
 from museml.data.line_profiles import C_KMS
 from museml.errors import PredictionFlag, SettingError
@@ -81,7 +81,7 @@ class LineClassifier(Classifier):
         if row.mask.all() or row.flags[0] & PredictionFlag.CONSTANT:
             return _Answer.none(row)
         view = _View(row, axis)
-        return _decide(row, view, posterior(*view.evidence(), z_max=self.z_max, use_stars=self.stars))
+        return _decide(row, view, posterior(view.evidence(), z_max=self.z_max, use_stars=self.stars))
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ class _View:
         self.galaxies, self.stars = absorption_evidence(self.continuum)
 
     def evidence(self):
-        """Return what `posterior` takes."""
-        lines = line_evidence(self.maps, self.axis)
+        """Return the `~museml.classifiers.posterior.Evidence`."""
         forest, other = forest_evidence(self.continuum), unexplained_evidence(self.maps)
-        return lines, self.galaxies, self.stars, forest, other, self.continuum.snr()
+        snr = self.continuum.snr(), self.continuum.pixel_snr()
+        return Evidence(line_evidence(self.maps, self.axis), self.galaxies, self.stars, forest, other, *snr)
 
 
 def _with_lines(maps, axis, row):

@@ -7,12 +7,16 @@ from scipy.special import logsumexp
 
 from museml.classifiers.redshift_grid import CELL, FINE, LNZ, cells
 from museml.data.absorption import GALAXIES, STARS
+from museml.data.line_profiles import C_KMS
 from museml.data.line_sets import LINE_SETS
 
-__all__ = ["Mode", "Posterior", "posterior"]
+__all__ = ["Evidence", "Mode", "Posterior", "posterior"]
 
 #: prior shares of what a spectrum may be
-GALAXY, STAR, NOTHING, UNEXPLAINED = 0.65, 0.1, 0.2, 0.05
+GALAXY, STAR, NOTHING, UNEXPLAINED, SUNLIGHT = 0.65, 0.1, 0.19, 0.05, 0.01
+#: scattered sunlight that was left in the sky has the lines of a star at rest (km/s), in a continuum that is no
+#: brighter than the noise of a pixel
+SUNLIGHT_SPEED, SUNLIGHT_SNR = 60.0, 2.5
 #: prior share of galaxies without lines, and without absorption
 NO_LINES, NO_ABSORPTION = 0.2, 0.5
 #: signal-to-noise ratio at which a continuum is there as likely as not
@@ -29,6 +33,38 @@ class Mode:
 
     lnz: float
     p: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found in a spectrum; ln of the evidence is against a featureless continuum.
+
+    Attributes
+    ----------
+    lines : ndarray, shape (sets, trials)
+        Of `LINE_SETS`.
+    galaxies, stars : ndarray, shape (absorbers, trials)
+        Of the absorption of `GALAXIES` and `STARS`.
+    forest : ndarray, shape (trials,)
+        Of the Lyman forest.
+    unexplained : ndarray, shape (n,)
+        Of a line that no set explains, anywhere on the axis.
+    snr, pixel_snr : float
+        Signal-to-noise ratio of the continuum: of its mean, and per pixel.
+    """
+
+    lines: np.ndarray
+    galaxies: np.ndarray
+    stars: np.ndarray
+    forest: np.ndarray
+    unexplained: np.ndarray
+    snr: float
+    pixel_snr: float
+
+    @property
+    def seen(self):
+        """How sure it is that there is a continuum; without one there is no star and no passive galaxy."""
+        return max(self.snr, 0.0) ** 2 / (self.snr**2 + CONTINUUM**2) + 1e-12
 
 
 @dataclass(frozen=True)
@@ -83,21 +119,13 @@ class Posterior:
         return "star" if star > galaxy else "galaxy"
 
 
-def posterior(lines, galaxies, stars, forest, unexplained, snr, z_max=np.inf, use_stars=True):
-    """Combine the evidence.
+def posterior(evidence, z_max=np.inf, use_stars=True):
+    """Turn evidence into probability.
 
     Parameters
     ----------
-    lines : ndarray, shape (sets, trials)
-        ln of the evidence of `LINE_SETS`.
-    galaxies, stars : ndarray, shape (absorbers, trials)
-        ln of the evidence of `GALAXIES` and `STARS`.
-    forest : ndarray, shape (trials,)
-        ln of the evidence of the Lyman forest.
-    unexplained : ndarray, shape (n,)
-        ln of the evidence of a line that no set explains, anywhere on the axis.
-    snr : float
-        Signal-to-noise ratio of the continuum; without one there is no star and no passive galaxy.
+    evidence : Evidence
+        Of one spectrum.
     z_max : float
         Galaxies are no further away.
     use_stars : bool
@@ -107,23 +135,47 @@ def posterior(lines, galaxies, stars, forest, unexplained, snr, z_max=np.inf, us
     -------
     Posterior
     """
-    with_lines = logsumexp(TEMPER * lines + _prior(LINE_SETS)[:, None] + np.log(1 - NO_LINES), axis=0)
-    with_absorption = logsumexp(TEMPER * galaxies + _prior(GALAXIES)[:, None] + np.log(1 - NO_ABSORPTION), axis=0)
-    continuum = np.logaddexp(with_absorption, np.log(NO_ABSORPTION))
-    local = np.isfinite(stars[0])  # starlight alone at the redshift of stars is a star's
-    seen = max(snr, 0.0) ** 2 / (snr**2 + CONTINUUM**2) + 1e-12
-    passive = np.where(local, -np.inf, with_absorption + np.log(NO_LINES * seen))
-    both = np.logaddexp(with_lines + continuum, passive)
-    both = np.where(np.log1p(z_max) >= LNZ, both, -np.inf)
-    galaxy = both + TEMPER * forest + np.log(GALAXY / len(LNZ))
-    moving = logsumexp(np.vstack([TEMPER * stars + _prior(STARS)[:, None], with_absorption]), axis=0)
-    star = np.where(local & use_stars, moving, -np.inf) + np.log(STAR * seen / max(1, local.sum()))
-    alone = logsumexp(TEMPER * unexplained) - np.log(len(unexplained))
-    rest = np.logaddexp(np.log(NOTHING), np.log(UNEXPLAINED) + alone)
-    total = logsumexp([logsumexp(galaxy), logsumexp(star), rest])
+    galaxy = np.where(np.log1p(z_max) >= LNZ, _galaxy(evidence), -np.inf)
+    star = _star(evidence) if use_stars else np.full(len(LNZ), -np.inf)
+    total = logsumexp([logsumexp(galaxy), logsumexp(star), _rest(evidence)])
     return Posterior(np.exp(galaxy - total), np.exp(star - total))
+
+
+def _galaxy(evidence):
+    """Return ln of prior times evidence of a galaxy at each trial redshift."""
+    with_lines = logsumexp(TEMPER * evidence.lines + _prior(LINE_SETS) + np.log(1 - NO_LINES), axis=0)
+    absorbed = _absorbed(evidence)
+    passive = np.where(_local(evidence), -np.inf, absorbed + np.log(NO_LINES * evidence.seen))
+    both = np.logaddexp(with_lines + np.logaddexp(absorbed, np.log(NO_ABSORPTION)), passive)
+    return both + TEMPER * evidence.forest + np.log(GALAXY / len(LNZ))
+
+
+def _star(evidence):
+    """Return the same of a star; starlight of any kind is a star's where stars are."""
+    light = logsumexp(np.vstack([TEMPER * evidence.stars + _prior(STARS), _absorbed(evidence)]), axis=0)
+    local = _local(evidence)
+    return np.where(local, light, -np.inf) + np.log(STAR * evidence.seen / max(1, local.sum()))
+
+
+def _rest(evidence):
+    """Return the same of all that has no redshift: nothing, a stray line, and sunlight left in the sky."""
+    stray = logsumexp(TEMPER * evidence.unexplained) - np.log(len(evidence.unexplained))
+    still = np.abs(LNZ) < SUNLIGHT_SPEED / C_KMS
+    solar = logsumexp(TEMPER * evidence.stars[:, still] + _prior(STARS), axis=0)
+    faint = -((evidence.pixel_snr / SUNLIGHT_SNR) ** 2)
+    sunlight = logsumexp(solar) - np.log(still.sum()) + faint
+    return logsumexp([np.log(NOTHING), np.log(UNEXPLAINED) + stray, np.log(SUNLIGHT) + sunlight])
+
+
+def _absorbed(evidence):
+    return logsumexp(TEMPER * evidence.galaxies + _prior(GALAXIES) + np.log(1 - NO_ABSORPTION), axis=0)
+
+
+def _local(evidence):
+    """Say at which trial redshifts stars are."""
+    return np.isfinite(evidence.stars[0])
 
 
 def _prior(kinds):
     shares = np.array([kind.prior for kind in kinds])
-    return np.log(shares / shares.sum())
+    return np.log(shares / shares.sum())[:, None]

@@ -212,3 +212,16 @@ def test_modes_are_distinct_and_hold_their_share():
     first, second = Posterior(galaxy, np.zeros(len(LNZ))).modes()
     assert (first.p, second.p) == pytest.approx((0.6, 0.3))
     assert second.lnz - first.lnz == pytest.approx(4000 * FINE)
+
+
+def test_sunlight_left_in_the_sky_is_no_star():
+    from museml.data.absorption import STARS, transmission
+
+    shape = transmission(STARS[2], WAVE * 1.00028)[None].astype(np.float32)
+    blank = spectrum(0.0, {}, seed=4)
+    faint, bright = (
+        Batch(("s",), blank.values + level * shape, blank.errors, blank.mask, blank.axis, "air") for level in (2.5, 20)
+    )
+    assert classify(bright)["class"][0] == "star"
+    assert classify(bright)["p"][0] > 0.95
+    assert classify(faint)["p"][0] < 0.9
