@@ -54,6 +54,7 @@ def whole_file(path):
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
+        _flush(part)
         os.replace(part, path)
     except OSError as error:
         raise _refused(path, error) from error
@@ -199,6 +200,12 @@ def _plain(table):
         if plain[name].dtype.kind == "O":
             plain[name] = np.asarray(plain[name].astype(str))
     return plain
+
+
+def _flush(path):
+    """Wait until a file is on the disk, so that a power failure cannot leave an empty one under its final name."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def _remove(path):

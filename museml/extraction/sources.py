@@ -8,6 +8,7 @@ from mpdaf.sdetect import Source
 
 from museml._version import __version__
 from museml.data.psf import DEFAULT_PSF, as_psf
+from museml.errors import ContractError
 from museml.extraction.narrowband import NarrowBand, band_name
 from museml.extraction.spectra import REACH, SourceSpectra, profile
 from museml.extraction.windows import BLOCK, Window, white_image
@@ -76,6 +77,7 @@ class _Part:
         self._cube, self._psf, self._white = cube, psf, white
         self._rows, self._number = rows, number
         x, y = source_position(rows)
+        _check_inside(x, y, cube.shape, rows.meta.get("PLUGIN", ""))
         fwhm = float(psf.fwhm_at(cube.wave.mean()))
         half = int(np.ceil(max(REACH * fwhm, LEAST_HALF) / cube.pixel_scale))
         self._window = Window(x, y, half, cube.shape[1:])
@@ -146,6 +148,14 @@ class _Part:
         share = profile(self._psf, self._cube.wave.mean(), self._cube.pixel_scale, offsets)
         expected = (self._spectra.circle * share).sum()
         return sky > FILLED * flux * share.max() and aperture > EXTENDED * expected * flux
+
+
+def _check_inside(x, y, shape, detector):
+    if not (-0.5 <= x < shape[2] - 0.5 and -0.5 <= y < shape[1] - 0.5):
+        raise ContractError(
+            f"detections must lie in the field; detector {detector!r} put one at x = {x:.1f}, y = {y:.1f} in a field "
+            f"of {shape[2]} x {shape[1]} pixels; correct the detector: pixels count from 0"
+        )
 
 
 def source_position(rows):

@@ -6,6 +6,7 @@ from mpdaf.sdetect import Catalog, Source
 from museml.data.cubes import open_cube
 from museml.data.psf import PSF
 from museml.detection import Detections
+from museml.errors import ContractError
 from museml.extraction import extract_source, extract_sources, white_image
 from museml.extraction.narrowband import band_name
 from museml.simulation.cubes import inject_lines, simulate_cube
@@ -163,6 +164,15 @@ def test_a_source_at_the_corner_of_a_tiny_field(blank):
     source = extract_source(tiny, row, 1)
     assert source.REFSPEC == "MUSE_PSF"
     assert source.images["MUSE_WHITE"].data.count() == 16
+
+
+@pytest.mark.parametrize("x", [31.0, -1.0, np.nan])
+def test_a_detection_outside_the_field_is_the_detectors_fault(bright, x):
+    cube, detections, _ = bright
+    detections = detections.copy()
+    detections["x"] = x
+    with pytest.raises(ContractError, match="detector 'truth' put one at x = "):
+        extract_source(cube, detections, 1)
 
 
 def test_white_image_is_the_mean(blank):
