@@ -74,7 +74,7 @@ class Posterior:
     Attributes
     ----------
     galaxy : ndarray, shape (trials,)
-        Probability of a galaxy at each trial redshift.
+        ln of the probability of a galaxy at each trial redshift.
     star : ndarray, shape (trials,)
         The same of a star.
     """
@@ -85,7 +85,10 @@ class Posterior:
     @property
     def total(self):
         """Probability of each trial redshift."""
-        return self.galaxy + self.star
+        return np.exp(self._both())
+
+    def _both(self):
+        return np.logaddexp(self.galaxy, self.star)
 
     def density(self):
         """Return the probability of each cell of the reported grid."""
@@ -93,27 +96,27 @@ class Posterior:
 
     def modes(self, number=3):
         """Return the best redshifts, the best first, more than `DISTINCT` apart."""
-        total, reach, found = self.total.copy(), round(DISTINCT / FINE), []
-        for _ in range(number):
-            sums = np.convolve(total, np.ones(2 * CELL * 4 + 1), mode="same")
-            centre = int(np.argmax(sums))
+        both, reach, found = self._both(), round(DISTINCT / FINE), []
+        while len(found) < number and np.isfinite(both.max()):
+            relative = np.exp(both - both.max())
+            centre = int(np.argmax(np.convolve(relative, np.ones(8 * CELL + 1), mode="same")))
             part = slice(max(0, centre - reach), centre + reach + 1)
-            if not sums[centre] > 0:
-                break
-            found.append(Mode(float(LNZ[part][np.argmax(total[part])]), float(min(1.0, total[part].sum()))))
-            total[part] = 0
+            best = LNZ[part][np.argmax(relative[part])]
+            found.append(Mode(float(best), float(min(1.0, np.exp(logsumexp(both[part]))))))
+            both[part] = -np.inf
         return found
 
     def spread(self, mode):
         """Return the standard deviation of ln(1+z) within `DISTINCT` of a mode."""
         near = np.abs(LNZ - mode.lnz) <= DISTINCT
-        weights = self.total[near] / max(self.total[near].sum(), 1e-300)
+        both = self._both()[near]
+        weights = np.exp(both - logsumexp(both))
         mean = np.sum(weights * LNZ[near])
         return float(np.sqrt(np.sum(weights * (LNZ[near] - mean) ** 2) + FINE**2 / 12))
 
     def kind(self):
         """Return the class: 'star', 'galaxy', or 'unknown' when neither is more likely than not."""
-        star, galaxy = self.star.sum(), self.galaxy.sum()
+        star, galaxy = np.exp(self.star).sum(), np.exp(self.galaxy).sum()
         if max(star, galaxy) < 0.5:
             return "unknown"
         return "star" if star > galaxy else "galaxy"
@@ -138,7 +141,7 @@ def posterior(evidence, z_max=np.inf, use_stars=True):
     galaxy = np.where(np.log1p(z_max) >= LNZ, _galaxy(evidence), -np.inf)
     star = _star(evidence) if use_stars else np.full(len(LNZ), -np.inf)
     total = logsumexp([logsumexp(galaxy), logsumexp(star), _rest(evidence)])
-    return Posterior(np.exp(galaxy - total), np.exp(star - total))
+    return Posterior(galaxy - total, star - total)
 
 
 def _galaxy(evidence):

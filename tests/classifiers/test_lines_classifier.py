@@ -207,11 +207,12 @@ def test_shifted_fills_with_zeros():
 
 
 def test_modes_are_distinct_and_hold_their_share():
-    galaxy = np.zeros(len(LNZ))
-    galaxy[[1000, 1010, 5000]] = 0.4, 0.2, 0.3
-    first, second = Posterior(galaxy, np.zeros(len(LNZ))).modes()
-    assert (first.p, second.p) == pytest.approx((0.6, 0.3))
+    galaxy = np.full(len(LNZ), -np.inf)
+    galaxy[[1000, 1010, 5000, 9000]] = np.log(0.4), np.log(0.2), np.log(0.3), -2000
+    first, second, third = Posterior(galaxy, np.full(len(LNZ), -np.inf)).modes(4)
+    assert (first.p, second.p, third.p) == pytest.approx((0.6, 0.3, 0.0))
     assert second.lnz - first.lnz == pytest.approx(4000 * FINE)
+    assert third.lnz == LNZ[9000]
 
 
 def test_sunlight_left_in_the_sky_is_no_star():
