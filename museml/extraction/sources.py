@@ -58,6 +58,11 @@ def extract_sources(cube, detections, identifiers, white=None, psf=None):
     ------
     `~mpdaf.sdetect.Source`
         In the order of the identifiers.
+
+    Raises
+    ------
+    ContractError
+        If a detection lies outside the field.
     """
     white = white_image(cube) if white is None else white
     psf = as_psf(psf or cube.psf or DEFAULT_PSF)

@@ -57,7 +57,7 @@ class Workers:
             yield from (function(*task) for task in tasks)
             return
         with _interrupts_blocked():
-            self._start()
+            self._start(min(self.jobs, len(tasks)))
             futures = [self._pool.submit(_work, function, task) for task in tasks]
         for future in futures:
             answer, messages = self._result(future)
@@ -65,10 +65,10 @@ class Workers:
                 warnings.warn(message, stacklevel=2)
             yield answer
 
-    def _start(self):
+    def _start(self, number):
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.jobs, mp_context=context)
+            self._pool = ProcessPoolExecutor(number, mp_context=context)
 
     def _result(self, future):
         try:
