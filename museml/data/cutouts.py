@@ -120,6 +120,8 @@ def _quantities(data, sigma, z, y, x):
 
 
 def _median(values):
+    if np.isfinite(values).all():  # ten times faster
+        return np.median(values, axis=0)
     with warnings.catch_warnings():  # a spaxel outside of the cube has no median
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.nanmedian(values, axis=0)
