@@ -94,18 +94,14 @@ def fit_lines(wave, medium, residual, weight, z, unit=None):
         None when no line has a signal-to-noise ratio of 3.
     """
     weight = weight / line_axis(wave, medium).scatter(residual, weight) ** 2
-    lines = _covered(wave, medium, z)
-    model = _Model(wave, medium, residual, weight, lines, z)
-    for _ in range(2):  # the second time with the lines that are there
+    model = _Model(wave, medium, residual, weight, _covered(wave, medium, z), z)
+    for _ in range(2):  # each time with the lines that are there
         solution = model.fit()
-        if solution is None:
+        bright = [] if solution is None else model.bright(solution.x)
+        if not bright:
             return None
-        bright = model.brightness(solution.x) >= FAINTEST
-        if not bright.any():
-            return None
-        model = _Model(wave, medium, residual, weight, [m for m, b in zip(model.lines, bright, strict=True) if b], z)
-        solution = model.fit()
-    return model.result(solution, unit)
+        model = _Model(wave, medium, residual, weight, bright, z)
+    return model.result(model.fit(), unit)
 
 
 def _covered(wave, medium, z):
@@ -119,14 +115,15 @@ class _Model:
     def __init__(self, wave, medium, residual, weight, lines, z):
         self.lines, self.z, self.medium = lines, z, medium
         self.rest = np.array([line.wave for line in lines])
-        centres = self._centres(0.0)
-        near = np.any(np.abs(wave[:, None] - centres) < REACH, axis=1) & (weight > 0) if lines else np.zeros(0, bool)
-        self.wave, self.root = wave[near] if lines else wave[:0], np.sqrt(weight[near]) if lines else wave[:0]
-        self.data = residual[near] * self.root if lines else wave[:0]
+        distance = np.abs(wave[:, None] - self._centres(0.0))
+        near = np.any(distance < REACH, axis=1) & (weight > 0)
+        self.wave, self.root = wave[near], np.sqrt(weight[near])
+        self.data = residual[near] * self.root
 
     def _centres(self, shift):
-        return to_air(self.rest * (1 + self.z) * np.exp(shift), "vacuum") if self.medium == "air" else (
-            self.rest * (1 + self.z) * np.exp(shift))  # fmt: skip
+        """Return where the lines are in the data's medium."""
+        vacuum = self.rest * (1 + self.z) * np.exp(shift)
+        return to_air(vacuum, "vacuum") if self.medium == "air" else vacuum
 
     def design(self, x):
         """Return the weighted profile of each line per unit flux."""
@@ -152,10 +149,9 @@ class _Model:
         covariance = np.linalg.pinv(design.T @ design)
         return nnls(design, self.data)[0], np.sqrt(np.maximum(np.diag(covariance), 1e-300))
 
-    def brightness(self, x):
-        """Return the signal-to-noise ratio of each line."""
-        flux, error = self.fluxes(x)
-        return flux / error
+    def bright(self, x):
+        """Return the lines with a signal-to-noise ratio of `FAINTEST` or more."""
+        return [line for line, flux, error in zip(self.lines, *self.fluxes(x), strict=True) if flux >= FAINTEST * error]
 
     def result(self, solution, unit):
         """Return the `LineFit`."""
