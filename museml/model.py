@@ -15,6 +15,7 @@ from astropy import units as u
 from museml.config import conf
 from museml.data.axis import describe_axis, same_axis
 from museml.data.preparation import check_steps, prepare_input
+from museml.data.probabilities import apply_calibration
 from museml.errors import InputError, ModelError, PluginError, SettingError
 from museml.networks.architecture import build_network, check_architecture
 from museml.networks.backend import compile_network, device, load_keras, run_padded, to_array
@@ -258,13 +259,6 @@ def model_file(entry):
             f"the model {entry.spec.name!r} is in the package {package!r}, which cannot be imported: {error}; "
             "repair or uninstall that package"
         ) from error
-
-
-def apply_calibration(outputs, calibration):
-    """Return softmax(scale * outputs + offset) of a network's outputs, shape (n, classes)."""
-    logits = np.asarray(outputs, float) * calibration["scale"] + np.asarray(calibration["offset"], float)
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def _read(path):

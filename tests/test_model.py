@@ -3,8 +3,8 @@ import pytest
 from astropy import units as u
 
 from museml import Batch, Model, ModelCard, conf, load_model
+from museml.data.probabilities import apply_calibration
 from museml.errors import InputError, ModelError, SettingError, UnknownNameError
-from museml.model import apply_calibration
 from museml.networks.backend import load_keras
 
 AXIS = np.arange(5) * u.Angstrom

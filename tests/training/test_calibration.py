@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from museml.model import apply_calibration
+from museml.data.probabilities import apply_calibration
 from museml.training.calibration import fit_calibration
 
 
