@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from museml.errors import MusemlError
-from museml.model import load_model
+from museml.model import load_model, own_models
 from museml.plugins import load_plugins
 
 __all__ = ["models"]
@@ -23,7 +23,7 @@ def models(context, as_json):
     """List the models, or show the card of one."""
     if context.invoked_subcommand:
         return
-    rows = [_row(entry) for entry in load_plugins().registry.entries("model")]
+    rows = list(_rows())
     click.echo(json.dumps(rows, indent=2) if as_json else "\n".join(_lines(rows)))
 
 
@@ -37,13 +37,19 @@ def show(name, as_json):
     click.echo(json.dumps(card, indent=2) if as_json else "\n".join(_card_lines(card)))
 
 
-def _row(entry):
+def _rows():
+    """Return one dictionary per model, the user's own first, as they are looked for."""
+    yield from (_row(name, "(own)") for name in own_models())
+    for entry in load_plugins().registry.entries("model"):
+        yield _row(entry.spec.name, entry.package)
+
+
+def _row(name, package):
     try:
-        card = load_model(entry.spec.name).card
-        version, summary = card.version, card.summary
+        card = load_model(name).card
+        values = name, card.version, ", ".join(card.accepts), package, card.summary
     except MusemlError as error:
-        version, summary = "", f"cannot be read: {error}"
-    values = entry.spec.name, version, ", ".join(entry.spec.accepts), entry.package, summary
+        values = name, "", "", package, f"cannot be read: {error}"
     return dict(zip(COLUMNS, values, strict=True))
 
 

@@ -1,5 +1,7 @@
 """``museml run``: the whole job."""
 
+from pathlib import Path
+
 import click
 
 from museml.cli.options import (
@@ -20,6 +22,16 @@ COLUMNS = (
     *("ID", "RA", "DEC", "class", "z", "z_err", "p", "z_2", "p_2"),
     *("n_lines", "line_wave", "snr", "n_false", "p_real", "flags"),
 )
+
+LEAST_P = 0.005  # a runner-up less probable than this is not printed
+FILES = {
+    "catalog.fits": "one row per source",
+    "plots/": "overview.png and a page per source",
+    "sources/": "an MPDAF Source each",
+    "detections.fits": "every line and continuum found",
+    "redshifts.fits": "with p(z)",
+    "provenance.json": "versions, settings, input; run.log says what happened",
+}
 
 
 @click.command()
@@ -74,10 +86,17 @@ def run(context, cubes, out, detector, classifier, assignments, config, jobs, re
 
 
 def report(catalog, out):
-    """Print a catalogue, and where its files are."""
+    """Print a catalogue, without runners-up that hardly count, and where its files are."""
+    import numpy as np
+
     from museml.cli.tables import text_of
     from museml.errors import PredictionFlag
 
-    click.echo(text_of(catalog, COLUMNS, PredictionFlag) if len(catalog) else "no sources were found")
+    shown = catalog.copy()
+    for name in ("z_2", "p_2"):
+        shown[name] = np.ma.masked_where(np.ma.filled(catalog["p_2"], 0) < LEAST_P, catalog[name])
+    click.echo(text_of(shown, COLUMNS, PredictionFlag) if len(shown) else "no sources were found")
     click.echo(f"\n{len(catalog)} sources; the files are in {out}")
-    click.echo("  catalog.fits  sources/  plots/  detections.fits  redshifts.fits  run.log  provenance.json")
+    for name, text in FILES.items():
+        if (Path(out) / name).exists():
+            click.echo(f"  {name:<17} {text}")
