@@ -240,10 +240,8 @@ def find_model(name):
     """Return the path of a model by its name, or the path given."""
     if isinstance(name, os.PathLike) or str(name).endswith(".asdf"):
         return Path(name)
-    if conf.model_folder:
-        own = _own_models().get(name)
-        if own:
-            return own
+    if name in own_models():
+        return own_models()[name]
     from museml.plugins import load_plugins
 
     return model_file(load_plugins().registry.get("model", name))
@@ -283,20 +281,18 @@ def _read(path):
         ) from error
 
 
-def _check_sources(tree):
-    """Refuse weights that are not in the file itself; asdf would fetch them from anywhere."""
-    model = tree.get("model") if isinstance(tree, dict) else None
-    weights = model.get("weights") if isinstance(model, dict) else None
-    for path, weight in weights.items() if isinstance(weights, dict) else ():
-        source = weight.get("source") if isinstance(weight, dict) else None
-        if type(source) is not int or source < 0:
-            raise ModelError(
-                f"the weight {path!r} must be a block of the file, not {source!r}; save the model in one file"
-            )
+def _check_sources(node):
+    """Refuse arrays that are not in the file itself; asdf would fetch them from anywhere."""
+    source = node.get("source", 0) if isinstance(node, dict) and "datatype" in node else 0
+    if type(source) is not int or source < 0:
+        raise ModelError(f"an array must be a block of the file, not {source!r}; save the model in one file")
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _check_sources(child)
 
 
-def _own_models():
+def own_models():
+    """Return the files in ``museml.conf.model_folder`` by name, none if it is not set."""
     folder = Path(conf.model_folder)
-    if not folder.is_dir():
+    if conf.model_folder and not folder.is_dir():
         raise SettingError(f"conf.model_folder must be a folder, not '{folder}'; correct the setting")
-    return {path.stem: path for path in folder.glob("*.asdf")}
+    return {path.stem: path for path in sorted(folder.glob("*.asdf"))} if conf.model_folder else {}

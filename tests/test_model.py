@@ -120,3 +120,10 @@ def test_the_cpu_can_be_chosen(model):
     expected = model.predict(batch())
     with conf.set_temp("device", "cpu"):
         assert np.allclose(model.predict(batch()), expected)
+
+
+def test_no_gpu_is_told(model):
+    if load_keras().distribution.list_devices("gpu"):
+        pytest.skip("there is a GPU")
+    with conf.set_temp("device", "gpu"), pytest.raises(SettingError, match="Keras sees no GPU; set 'auto' or 'cpu'"):
+        model.predict(batch())

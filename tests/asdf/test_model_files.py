@@ -212,8 +212,9 @@ def test_layers_that_are_not_allowed(model, tmp_path, parts, reason):
         load_model(tmp_path / "bad.asdf")
 
 
-def test_weights_from_elsewhere(path):
-    edit(path, b"source: 0", b"source: 'http://example.org/evil.asdf'")
+@pytest.mark.parametrize("block", [0, 8])
+def test_arrays_from_elsewhere(path, block):
+    edit(path, f"source: {block}\n".encode(), b"source: 'http://example.org/evil.asdf'\n")
     with pytest.raises(ModelError, match=r"must be a block of the file, not 'http://example.org/evil.asdf'"):
         load_model(path)
 

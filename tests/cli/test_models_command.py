@@ -5,6 +5,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from museml import conf, load_model
 from museml.cli import main
 from museml.cli.models import models
 
@@ -67,3 +68,10 @@ def test_keras_stays_asleep(arguments):
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_users_own_models_are_listed(tmp_path):
+    load_model("reality").save(tmp_path / "mine.asdf")
+    with conf.set_temp("model_folder", str(tmp_path)):
+        names = [(row["name"], row["package"]) for row in json.loads(run("--json").stdout)]
+    assert names[:2] == [("mine", "(own)"), ("reality", "museml")]
