@@ -43,7 +43,7 @@ def open_spectra(data):
     Raises
     ------
     InputError
-        If none of the spectra can be used.
+        If none of the spectra can be read.
     """
     if isinstance(data, Batch):
         yield data
@@ -57,8 +57,8 @@ def _usable(data):
     waiting, axis_of = [], None
     for number, (name, load) in enumerate(_expand(data), 1):
         row = _load(name or str(number), load)
-        if axis_of is None and row.problem:
-            waiting.append(row)  # no axis is known yet, and perhaps nothing is usable
+        if axis_of is None and isinstance(row, _Unreadable):
+            waiting.append(row)  # no axis is known yet, and perhaps nothing can be read
             continue
         if axis_of is None:
             yield from (_placed(bad, row) for bad in waiting)
@@ -109,15 +109,11 @@ def _placed(row, other):
     return placed
 
 
-def _nothing(unusable):
-    if not unusable:
+def _nothing(unreadable):
+    if not unreadable:
         return InputError("there must be at least one spectrum; none was given; check the list or the path")
-    first, more = unusable[0], len(unusable) - 1
-    if isinstance(first, _Unreadable):
-        text = first.problem
-    else:
-        text = f"a spectrum must hold information; {first.id!r} does not: {first.problem}; check the data"
-    return InputError(f"{text} (and {more} more that cannot be used)" if more else text)
+    text, more = unreadable[0].problem, len(unreadable) - 1
+    return InputError(f"{text} (and {more} more that cannot be read)" if more else text)
 
 
 def _fits(first, row):

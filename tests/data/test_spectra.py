@@ -151,12 +151,13 @@ def test_one_bad_row_among_good_ones_is_flagged(tmp_path):
     ("flux", "flag", "reason"),
     [(np.full(N, np.nan), PredictionFlag.NO_DATA, "no valid pixel"), (np.ones(N), PredictionFlag.CONSTANT, "constant")],
 )
-def test_spectra_without_information(flux, flag, reason):
+@pytest.mark.parametrize("company", [0, 1])
+def test_spectra_without_information_are_flagged_rows(flux, flag, reason, company):
     with pytest.warns(MusemlWarning, match=reason):
-        batch = only([spectrum(flux), spectrum()])
+        batch = only([spectrum(flux), *(spectrum() for _ in range(company))])
+    assert len(batch) == 1 + company
     assert batch.flags[0] & flag
-    with pytest.raises(InputError, match=reason):
-        only(spectrum(flux))
+    assert not batch.flags[1:].any()
 
 
 def test_negative_variances_are_masked_and_flagged():
