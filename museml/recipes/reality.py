@@ -16,6 +16,7 @@ from museml.data.preparation import prepare_input
 from museml.data.psf import PSF
 from museml.detectors.lines import LineDetector
 from museml.model import Model, ModelCard
+from museml.networks.backend import load_keras
 from museml.networks.reality import build_reality_network
 from museml.simulation.cubes import simulate_cube
 from museml.simulation.objects import join, random_galaxies, random_lines
@@ -105,15 +106,15 @@ def make_model(settings, log=None):
     """
     samples = make_samples(settings)
     training, validation = samples["training"].arrays, samples["validation"].arrays
+    load_keras().utils.set_random_seed(settings.seed)
     network = build_reality_network(training[0].shape[1:])
     options = {"seed": settings.seed, "epochs": settings.epochs, "augment": turn, "log": log}
-    history = fit_network(network, training, validation, **options)
-    card = make_card(settings, samples)
-    axis = samples["training"].batch.axis
-    model = Model.from_network(network, card, axis=axis, preparation=PREPARATION, history=history)
+    parts = {"axis": samples["training"].batch.axis, "preparation": PREPARATION}
+    parts["history"] = fit_network(network, training, validation, **options)
+    model = Model.from_network(network, make_card(settings, samples), **parts)
     outputs = np.log(np.maximum(model.predict(samples["validation"].batch), 1e-30))
     model = replace(model, calibration=fit_calibration(outputs, *validation[1:]))
-    return replace(model, card=replace(card, scores=test_scores(model, samples["test"])))
+    return replace(model, card=replace(model.card, scores=test_scores(model, samples["test"])))
 
 
 def make_samples(settings):
@@ -263,9 +264,8 @@ def _onto_objects(truth, cube, rng):
 
 def _sample(found):
     """Stack the chosen rows; in each origin lines and residuals weigh the same."""
-    labels = np.concatenate([trial.labels[rows] for _, trial, rows in found])
+    labels, snr = (np.concatenate([getattr(t, name)[rows] for _, t, rows in found]) for name in ("labels", "snr"))
     origin = np.concatenate([np.full(rows.sum(), name) for name, _, rows in found])
-    snr = np.concatenate([trial.snr[rows] for _, trial, rows in found])
     batches = [(trial.batch, rows) for _, trial, rows in found]
     stacked = {name: np.concatenate([getattr(b, name)[r] for b, r in batches]) for name in ("values", "errors", "mask")}
     ids = tuple(str(number) for number in range(len(labels)))
@@ -283,7 +283,7 @@ def _balanced(labels, origin):
 
 
 @click.command()
-@click.option("-o", "--output", required=True, type=click.Path(), help="The ASDF file to write.")
+@click.option("-o", "--output", required=True, help="The ASDF file to write.")
 @click.option("--fields", default=Settings.fields, show_default=True, help="Simulated cubes for training.")
 @click.option("--rounds", default=Settings.rounds, show_default=True, help="Rounds of the real cubes.")
 @click.option("--epochs", default=Settings.epochs, show_default=True, help="Epochs of training at most.")
