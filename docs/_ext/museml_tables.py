@@ -98,11 +98,39 @@ class Registered(Generated):
                 yield f"``{entry.spec.name}``", ", ".join(entry.spec.accepts), entry.spec.summary
 
 
+class Scores(Generated):
+    """Scores on the card of a model: ``.. museml-scores:: reality``."""
+
+    def rows(self, name):
+        """Return data, score, value, interval and number of cases."""
+        from museml import load_model
+
+        yield "Data", "Score", "Value", "95 % interval", "n"
+        for score in load_model(name).card.scores:
+            interval = f"{score['low']:.3f} to {score['high']:.3f}" if "low" in score else ""
+            yield score.get("data", ""), score["name"], f"{score['value']:.3f}", interval, str(score.get("n", ""))
+
+
+class Card(Directive):
+    """One entry of the card of a model: ``.. museml-card:: reality failures``; or its checksum, ``sha256``."""
+
+    required_arguments = 2
+
+    def run(self):
+        """Return the entry as a paragraph."""
+        from museml import load_model
+
+        name, entry = self.arguments
+        model = load_model(name)
+        text = model.sha256 if entry == "sha256" else getattr(model.card, entry)
+        return [nodes.paragraph(text=text)]
+
+
 def setup(app):
     """Register the directives."""
     directives = {
         "columns": Columns, "flags": Flags, "settings": Settings,
-        "configuration": Configuration, "registered": Registered,
+        "configuration": Configuration, "registered": Registered, "scores": Scores, "card": Card,
     }  # fmt: skip
     for name, directive in directives.items():
         app.add_directive(f"museml-{name}", directive)

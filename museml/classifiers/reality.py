@@ -52,7 +52,7 @@ class RealityClassifier(Classifier):
     def provenance(self):
         """Return the metadata of a result, with name and checksum of the model."""
         model = _model(self.model)
-        return {**super().provenance(), "MODEL": model.card.name, "MODEL_ID": model.sha256[:16]}
+        return {**super().provenance(), "MODEL": model.card.name, "MODEL_ID": model.sha256}
 
 
 def p_real(cube, detections, model="reality"):

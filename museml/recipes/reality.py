@@ -23,7 +23,7 @@ from museml.simulation.objects import join, random_galaxies, random_lines
 from museml.simulation.residuals import continuum_residuals, sky_residuals
 from museml.training.calibration import fit_calibration
 from museml.training.fit import fit_network
-from museml.training.metrics import completeness_purity, rate, roc_area
+from museml.training.metrics import completeness_purity, rate, reliability, roc_area
 from museml.training.trials import REAL, flip_cube, run_trial
 
 __all__ = ["Sample", "Settings", "make_model", "make_samples"]
@@ -144,7 +144,7 @@ def test_scores(model, sample):
     parts[f"all with S/N > {LineDetector().threshold:g}"] = sample.snr > LineDetector().threshold
     scores = [score for name, rows in parts.items() for score in _scores(truth[rows], p_real[rows], name)]
     area = {"name": "area under the ROC curve", "value": roc_area(truth, p_real), "n": len(truth), "data": "all"}
-    return (*(score for score in scores if score["n"]), area)
+    return (*(score for score in scores if score["n"]), area, *reliability(truth, p_real, "all"))
 
 
 test_scores.__test__ = False  # a name that pytest would take for a test

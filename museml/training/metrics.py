@@ -2,7 +2,6 @@
 
 import numpy as np
 from astropy.stats import binom_conf_interval
-from astropy.table import Table
 from scipy.stats import rankdata
 
 __all__ = ["completeness_purity", "rate", "reliability", "roc_area"]
@@ -60,22 +59,20 @@ def roc_area(truth, probability):
     return float(excess / (positives * (len(truth) - positives)))
 
 
-def reliability(truth, probability, bins=10):
-    """Compare probabilities with what came true.
+def reliability(truth, probability, data="", bins=5):
+    """Compare probabilities with what came true, as scores for a model card.
 
     Returns
     -------
-    `~astropy.table.Table`
-        One row per bin that is not empty: ``low``, ``high``, ``n``, ``mean`` probability, ``rate`` that came
-        true and its 95 % interval ``rate_low``, ``rate_high``.
+    tuple of dict
+        One per bin of probability that is not empty: the rate that came true, as from `rate`; the name
+        tells the bin and the mean probability in it.
     """
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.digitize(probability, edges) - 1, 0, bins - 1)
-    rows = [_reliability_row(edges, i, truth[place == i], probability[place == i]) for i in np.unique(place)]
-    return Table(rows=rows)
-
-
-def _reliability_row(edges, i, truth, probability):
-    score = rate("", int(truth.sum()), len(truth))
-    row = {"low": edges[i], "high": edges[i + 1], "n": len(truth), "mean": float(np.mean(probability))}
-    return row | {"rate": score["value"], "rate_low": score["low"], "rate_high": score["high"]}
+    scores = []
+    for i in np.unique(place):
+        true, mean = truth[place == i], np.mean(probability[place == i])
+        name = f"true at p from {edges[i]:.1f} to {edges[i + 1]:.1f}, mean p {mean:.3f}"
+        scores.append(rate(name, int(true.sum()), len(true), data))
+    return tuple(scores)

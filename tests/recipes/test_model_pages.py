@@ -10,14 +10,11 @@ MODELS = [entry.spec.name for entry in load_plugins().registry.entries("model") 
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_page_is_about_the_model_that_is_shipped(name):
-    page, model = (PAGES / f"{name}.rst").read_text(), load_model(name)
-    words = " ".join(page.split())
-    assert model.sha256 in page
-    for score in model.card.scores:
-        assert f"- {score['name']} - {score['value']:.3f}" in words
-    assert model.card.failures in words
-    assert model.card.training_data in words
+def test_a_shipped_model_has_a_page_with_its_card(name):
+    page = (PAGES / f"{name}.rst").read_text()
+    for entry in ("training_data", "failures", "recipe", "sha256"):
+        assert f".. museml-card:: {name} {entry}" in page
+    assert f".. museml-scores:: {name}" in page
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -34,6 +34,14 @@ def test_the_roc_area_is_the_chance_of_the_right_order():
 def test_honest_probabilities_are_reliable():
     rng = np.random.default_rng(0)
     probability = rng.uniform(size=20000)
-    table = reliability(rng.uniform(size=20000) < probability, probability)
-    assert np.allclose(table["mean"], table["rate"], atol=0.04)
-    assert np.all(table["rate_low"] < table["rate_high"])
+    scores = reliability(rng.uniform(size=20000) < probability, probability, "toys")
+    means = [float(score["name"].split()[-1]) for score in scores]
+    assert np.allclose(means, [0.1, 0.3, 0.5, 0.7, 0.9], atol=0.01)
+    assert np.allclose([score["value"] for score in scores], means, atol=0.03)
+    assert scores[-1]["name"].startswith("true at p from 0.8 to 1.0")
+
+
+def test_bold_probabilities_are_not():
+    rng = np.random.default_rng(0)
+    (score,) = reliability(rng.uniform(size=1000) < 0.5, np.full(1000, 0.95))
+    assert score["high"] < 0.6
