@@ -8,8 +8,8 @@ from astropy.stats import SigmaClip, gaussian_fwhm_to_sigma, mad_std
 from photutils.background import Background2D, SExtractorBackground
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
+from skimage.feature import peak_local_max
 
-from museml.detectors.deblending import peaks
 from museml.detectors.false_alarms import expected_maxima
 
 __all__ = ["BandImage", "background", "band_images", "matched_filter", "sharpened"]
@@ -64,7 +64,7 @@ class BandImage:
         snr = matched_filter(data, self.weight, self.kernel) / self.scale
         if self.sharp:
             snr[~covered(valid, self.kernel)] = 0
-        found = np.count_nonzero(-snr[peaks(-snr)] > NEGATIVE)
+        found = len(peak_local_max(-snr, threshold_abs=NEGATIVE, exclude_border=False))
         expected = self._expected(NEGATIVE)
         return replace(self, data=data, snr=snr, excess=max(1.0, found / max(expected, 1.0)))
 

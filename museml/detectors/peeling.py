@@ -6,10 +6,11 @@ from scipy.signal import fftconvolve
 from scipy.sparse import csr_array, diags_array, vstack
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
+from skimage.feature import peak_local_max
 
 from museml.catalogs.merge import group
 from museml.detectors.band_images import background, matched_filter
-from museml.detectors.deblending import peaks, vertex
+from museml.detectors.deblending import vertex
 
 __all__ = ["fit_points", "peel", "point_snr"]
 
@@ -112,7 +113,7 @@ def _residual(images, positions, outside):
 
 def _new(snr, limit, known, fwhm):
     """Return x, y and height of peaks above the limit, away from known sources and from each other."""
-    y, x = peaks(snr)
+    y, x = peak_local_max(snr, exclude_border=False).T
     keep = (snr[y, x] >= limit[y, x]) & (cKDTree(known).query(np.column_stack([x, y]))[0] > APART * fwhm)
     y, x = y[keep], x[keep]
     source = group(x, y, snr[y, x], 2 * APART * fwhm)

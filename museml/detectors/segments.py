@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from photutils.segmentation import SegmentationImage
-from scipy.ndimage import distance_transform_edt, label, maximum_filter
+from scipy.ndimage import label, maximum_filter, maximum_position
 from scipy.spatial import cKDTree
+from skimage.segmentation import relabel_sequential, watershed
 
 from museml.data.psf import DEFAULT_PSF, as_psf
 from museml.detectors.band_images import background, band_images
@@ -16,8 +17,6 @@ from museml.detectors.peeling import peel, point_snr
 __all__ = ["Segments", "find_segments"]
 
 ISOPHOTE = 2.5  # signal-to-noise ratio down to which a segment reaches
-RISE = 2.5  # least rise of a blended peak above the saddle, in signal-to-noise ratio
-CONTRAST = 0.03  # the same as a fraction of the saddle: flat-field errors between slices reach 3 %
 SHARPNESS = 0.15  # least ratio of a peak through the sharpened and the plain PSF; 3/4 for a point source
 POINT = 0.65  # the same from which a source counts as a point source
 POINT_ERROR = 1.5  # error of the sharpened signal-to-noise ratio that is granted
@@ -140,8 +139,9 @@ def _label(snr, sharp, threshold):
     known = _peaks(sharp, labels)
     new = blurred * ~np.isin(blurred, blurred[tuple(known)]) * (labels == 0)
     peaks = np.hstack([known, _peaks(snr, new)])
-    labels = _consecutive(np.where(new > 0, new + labels.max(), labels))
-    return _grown(labels, regions, snr > ISOPHOTE), peaks, regions
+    labels = relabel_sequential(np.where(new > 0, new + labels.max(), labels))[0]
+    inside = (snr > ISOPHOTE) | (labels > 0)
+    return watershed(np.zeros_like(snr), labels, connectivity=2, mask=inside), peaks, regions
 
 
 def _regions(image):
@@ -150,7 +150,7 @@ def _regions(image):
 
 def _above(image, threshold):
     """Return labels of the peaks of an image, of those above the threshold at their places."""
-    labels = deblend(image, _regions(image), RISE, CONTRAST)
+    labels = deblend(image, _regions(image))
     peaks = tuple(_peaks(image, labels))
     kept = np.append(False, image[peaks] >= threshold[peaks])
     return labels * kept[labels]
@@ -158,9 +158,8 @@ def _above(image, threshold):
 
 def _peaks(image, labels):
     """Return y and x of the labels' peaks, in the order of the labels; shape (2, labels)."""
-    order = np.lexsort((-image.ravel(), labels.ravel()))
-    first = order[np.unique(labels.ravel()[order], return_index=True)[1]]
-    return np.array(np.unravel_index(first[labels.ravel()[first] > 0], labels.shape))
+    index = np.unique(labels[labels > 0])
+    return np.array(maximum_position(image, labels, index), int).reshape(-1, 2).T
 
 
 def _positions(snr, sharp, peaks, regions, threshold):
@@ -190,15 +189,3 @@ def _added(labels, peaks, positions, new, fwhm):
     mine = (nearest >= peaks.shape[1]) & (distance <= fwhm)
     added = np.clip(np.rint(new[:, 1::-1]).astype(int).T, 0, np.array(labels.shape)[:, None] - 1)
     return np.where(mine, nearest + 1, labels), np.hstack([peaks, added]), positions
-
-
-def _consecutive(labels):
-    return np.searchsorted(np.unique(np.append(labels, 0)), labels)
-
-
-def _grown(labels, regions, inside):
-    """Give the rest of each region to the nearest source in it."""
-    if not labels.any():
-        return labels
-    nearest = tuple(distance_transform_edt(labels == 0, return_distances=False, return_indices=True))
-    return np.where(inside & (regions == regions[nearest]), labels[nearest], labels)
