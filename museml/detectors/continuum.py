@@ -20,8 +20,13 @@ class ContinuumDetector(Detector):
 
     The cube is collapsed with inverse-variance weights, the background taken out, and each image filtered with
     the PSF and with a sharpened PSF that separates neighbours. A source is a peak in any of these images;
-    its ``snr`` is the highest of them, or, beside a brighter neighbour, that of the sharpened image. Then point
-    sources are taken out, and what is found in the residual images is added.
+    its ``snr`` is the highest of them, or, beside a brighter neighbour, that of the sharpened image. Blended peaks
+    are told apart by photutils' multi-threshold deblending. Then point sources are taken out, and what is found in
+    the residual images is added.
+
+    Two point sources are told apart when they are 1.6 FWHM of the PSF or more from each other, or 1.7 when one is
+    eight times as bright as the other. Closer ones are one detection without the flag BLEND, at a place between them.
+
     ``n_false`` follows from the measured smoothness of the noise (Adler's formula), summed over the images,
     times the number of negative peaks over their expected number where that exceeds 1.
 
