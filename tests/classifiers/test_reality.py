@@ -52,7 +52,7 @@ def test_the_model_is_told(bright):
     cube, _, detections = bright
     meta = RealityClassifier().classify((cube, detections)).meta
     assert meta["MODEL"] == "reality"
-    assert len(meta["MODEL_ID"]) == 16
+    assert len(meta["MODEL_ID"]) == 64
     assert RealityClassifier().classify((cube, detections[:0])).meta == meta
 
 
