@@ -295,10 +295,21 @@ def test_warnings_are_one_line(shell, monkeypatch, capsys):
     assert capsys.readouterr().err == "museml: warning: something to know\n"
 
 
+WAITING = """
+import time
+import museml.cli
+from museml.pipeline import cube_run, workers
+
+workers.START = 0  # so that worker processes are started for this little work
+cube_run._CubeRun._classify = lambda run, numbers: time.sleep(60)  # so that Ctrl-C never comes too late
+museml.cli.main()
+"""
+
+
 def test_ctrl_c_in_a_real_run_ends_cleanly_and_it_resumes(cube_file, tmp_path):
     out = tmp_path / "out"
-    code = "import museml.pipeline.workers as w; w.START = 0; import museml.cli; museml.cli.main()"
-    command = [sys.executable, "-c", code, "run", str(cube_file), "-o", str(out), "--jobs", "2", *QUICK]
+    options = ["run", str(cube_file), "-o", str(out), "--jobs", "2", *QUICK]
+    command = [sys.executable, "-c", WAITING, *options]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while run.poll() is None and not (out / "extracted" / "source-00001.fits").exists():
         time.sleep(0.005)
@@ -307,6 +318,6 @@ def test_ctrl_c_in_a_real_run_ends_cleanly_and_it_resumes(cube_file, tmp_path):
     assert run.returncode == 130, errors
     assert errors.strip() == "museml: stopped; files written so far are whole"
     assert not list(out.rglob(".*.part"))
-    done = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "museml", *options, "--resume"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "2 sources" in done.stdout
