@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("mpdaf", "keras", "tensorflow", "photutils", "specutils", "matplotlib")
+HEAVY = ("mpdaf", "keras", "tensorflow", "photutils", "skimage", "specutils", "matplotlib")
 
 
 def python(code, *words):

@@ -6,7 +6,6 @@ import shutil
 import sys
 import time
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 from museml._version import __version__
@@ -26,8 +25,8 @@ PRODUCTS = (
     "run.log",
     RECORD,
 )
-#: packages whose versions are recorded, if they were used
-PACKAGES = ("numpy", "scipy", "astropy", "mpdaf", "photutils", "keras", "tensorflow", "matplotlib")
+#: modules whose versions are recorded, if they were used
+MODULES = ("numpy", "scipy", "astropy", "mpdaf", "photutils", "skimage", "keras", "tensorflow", "matplotlib")
 
 
 class RunFolder:
@@ -155,7 +154,7 @@ class _Step:
 
 
 def _versions():
-    used = {package: metadata.version(package) for package in PACKAGES if package in sys.modules}
+    used = {name: sys.modules[name].__version__ for name in MODULES if name in sys.modules}
     return {"python": platform.python_version(), "museml": __version__, **used}
 
 
