@@ -1,6 +1,9 @@
 """Blended sources in a signal-to-noise image taken apart, and the positions of peaks between pixels."""
 
+import warnings
+
 import numpy as np
+from astropy.utils.exceptions import AstropyDeprecationWarning
 from numpy.lib.stride_tricks import sliding_window_view
 from photutils.segmentation import SegmentationImage, deblend_sources
 from skimage.morphology import reconstruction
@@ -37,7 +40,9 @@ def deblend(snr, labels):
     lowered = reconstruction(stretched - 1, stretched)
     levels = 1 + int(LEVELS * lowered.max())
     settings = {"n_levels": levels, "contrast": 0, "mode": "linear", "progress_bar": False}
-    return deblend_sources(lowered, SegmentationImage(labels), 1, **settings).data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyDeprecationWarning)  # 3.0 shows a bar unless told, 3.1 has none
+        return deblend_sources(lowered, SegmentationImage(labels), 1, **settings).data
 
 
 def vertex(image, y, x):

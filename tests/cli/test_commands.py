@@ -296,10 +296,12 @@ def test_warnings_are_one_line(shell, monkeypatch, capsys):
 
 
 WAITING = """
+import signal
 import time
 import museml.cli
 from museml.pipeline import cube_run, workers
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest-xdist ignores it, and its children inherit that
 workers.START = 0  # so that worker processes are started for this little work
 cube_run._CubeRun._classify = lambda run, numbers: time.sleep(60)  # so that Ctrl-C never comes too late
 museml.cli.main()
