@@ -20,7 +20,7 @@ def get_detector(name=DEFAULT_DETECTOR, **settings):
     UnknownNameError
         If no detector has the name.
     SettingError
-        If it has no such setting.
+        If it has no such setting, or the value breaks a rule.
     """
     return _create("detector", name, settings)
 
@@ -33,7 +33,7 @@ def get_classifier(name=DEFAULT_CLASSIFIER, **settings):
     UnknownNameError
         If no classifier has the name.
     SettingError
-        If it has no such setting.
+        If it has no such setting, or the value breaks a rule.
     """
     return _create("classifier", name, settings)
 
@@ -85,6 +85,8 @@ def _create(kind, name, settings):
     if unknown:
         raise SettingError(f"the {kind} {name!r} has no setting {unknown[0]!r}; known: {', '.join(known) or 'none'}")
     try:
-        return cls(**settings)
+        plugin = cls(**settings)
     except TypeError as error:
         raise ContractError(f"the {kind} {name!r} cannot be made: {error}; settings need defaults") from error
+    plugin.check_settings()
+    return plugin

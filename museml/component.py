@@ -31,6 +31,12 @@ class Component:
         """Return the settings by name, as they were given."""
         return {name: getattr(self, name) for name in self.setting_names()}
 
+    def check_settings(self):
+        """Raise `~museml.errors.SettingError` where a setting breaks a rule; a subclass *may* override it.
+
+        It is called before the work: when a plugin is chosen by name.
+        """
+
     def provenance(self):
         """Return the metadata of a result: plugin, versions, settings; keys fit a FITS header."""
         return {

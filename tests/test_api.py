@@ -47,6 +47,16 @@ def test_an_unknown_setting_is_told_with_the_known_ones():
 
 
 @pytest.mark.usefixtures("example")
+def test_a_plugin_checks_its_settings_when_it_is_chosen(monkeypatch):
+    def check(self):
+        raise SettingError(f"threshold must be positive, not {self.threshold}")
+
+    monkeypatch.setattr(PeakDetector, "check_settings", check)
+    with pytest.raises(SettingError, match="threshold must be positive, not -1"):
+        museml.get_detector("peaks", threshold=-1)
+
+
+@pytest.mark.usefixtures("example")
 def test_what_is_no_detector_is_refused():
     with pytest.raises(ContractError, match=r"the detector 'number' is .*must be a subclass of museml.Detector"):
         museml.get_detector("number")
