@@ -12,13 +12,13 @@ from astropy.wcs import FITSFixedWarning
 from mpdaf.obj import Cube
 
 from museml.data.psf import read_psf
+from museml.data.spectral import medium_of
 from museml.errors import InputError, MusemlWarning
 
 __all__ = ["FLUX_DENSITY", "CubeData", "open_cube"]
 
 #: unit of all data inside museml
 FLUX_DENSITY = u.Unit("1e-20 erg / (s cm2 Angstrom)")
-MEDIA = {"AWAV": "air", "WAVE": "vacuum"}
 CHUNK = 64  # wavelength planes read at once where all are needed in turn
 
 
@@ -211,7 +211,8 @@ def _wavelengths(cube, name):
     if cube.wave is None:
         raise InputError(f"a cube must have a wavelength axis; {name!r} has none; add CTYPE3, CUNIT3, CRVAL3 and CD3_3")
     ctype = cube.wave.get_ctype()
-    if ctype[:4] not in MEDIA:
+    medium = medium_of(ctype)
+    if not medium:
         raise InputError(
             f"the wavelength axis must say its medium by CTYPE3 = 'AWAV' (air) or 'WAVE' (vacuum); "
             f"{name!r} has {ctype!r}; correct the header"
@@ -221,7 +222,7 @@ def _wavelengths(cube, name):
             f"the wavelength axis must have a unit of length; {name!r} has {str(cube.wave.unit)!r}; "
             "set CUNIT3, for example to 'Angstrom'"
         )
-    return MEDIA[ctype[:4]], cube.wave.coord(np.arange(cube.shape[0]), unit=u.Angstrom)
+    return medium, cube.wave.coord(np.arange(cube.shape[0]), unit=u.Angstrom)
 
 
 def _scale(cube, name):

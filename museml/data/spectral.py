@@ -1,5 +1,7 @@
 """Wavelengths in air and in vacuum."""
 
+import re
+
 import numpy as np
 
 from museml.errors import InputError
@@ -75,5 +77,6 @@ def check_medium(medium):
 
 
 def medium_of(ctype):
-    """Return the medium that a FITS axis type stands for, or '' if it says none."""
-    return CTYPES.get(str(ctype or "")[:4].upper(), "")
+    """Return the medium that a FITS axis type stands for, such as 'AWAV' or 'WAVE-LOG', or '' if it says none."""
+    kind = re.fullmatch(r"(\w{4})(-\w{3})?", str(ctype or "").strip().upper())
+    return CTYPES.get(kind[1], "") if kind else ""

@@ -90,6 +90,10 @@ def test_cube_is_not_changed(make):
         ({"wcs": None}, "must have celestial coordinates"),
         ({"wave": WaveCoord(crval=4750.0, cdelt=1.25, shape=SHAPE[0])}, "must say its medium.*'LINEAR'"),
         (
+            {"wave": WaveCoord(crval=4750.0, cdelt=1.25, cunit=u.angstrom, ctype="WAVELENG", shape=SHAPE[0])},
+            "must say its medium.*'WAVELENG'",
+        ),
+        (
             {"wave": WaveCoord(crval=4750.0, cdelt=1.25, cunit=u.dimensionless_unscaled, ctype="AWAV")},
             "must have a unit of length",
         ),

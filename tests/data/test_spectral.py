@@ -37,6 +37,11 @@ def test_medium_of_fits_axis_types():
     assert [medium_of(c) for c in ("AWAV", "AWAV-LOG", "WAVE", "LINEAR", None)] == ["air", "air", "vacuum", "", ""]
 
 
+@pytest.mark.parametrize("ctype", ["WAVELENG", "WAVELENGTH", "AWAVE", "WAVN"])
+def test_what_only_looks_like_an_axis_type_says_no_medium(ctype):
+    assert medium_of(ctype) == ""
+
+
 def test_lines_agree_with_mpdaf_but_for_its_air_wavelengths():
     from mpdaf.sdetect.linelist import emlines
 
