@@ -11,6 +11,8 @@ from museml.errors import InputError, SettingError
 
 __all__ = ["DEFAULT_PSF", "PSF", "as_psf", "lsf_fwhm", "read_psf"]
 
+SUBPIXELS = np.arange(-0.4, 0.5, 0.2)  # where a pixel is sampled along each axis
+
 
 @dataclass(frozen=True)
 class PSF:
@@ -59,20 +61,37 @@ class PSF:
         ndarray, shape (size, size)
             Averaged over each pixel's area.
         """
-        fwhm = float(self.fwhm_at(wave)) / pixel_scale
-        size = size or 2 * int(np.ceil(3 * fwhm)) + 1
-        offsets = np.arange(-0.4, 0.5, 0.2)  # five samples across a pixel
-        axis = (np.arange(size) - size // 2)[:, None] + offsets
-        x, y = np.meshgrid(axis.ravel() - offset[1], axis.ravel() - offset[0])
-        image = self._profile(fwhm)(x, y).reshape(size, 5, size, 5).mean(axis=(1, 3))
+        size = size or 2 * int(np.ceil(3 * float(self.fwhm_at(wave)) / pixel_scale)) + 1
+        axis = np.arange(size) - size // 2
+        image = self.share(*np.meshgrid(axis - offset[0], axis - offset[1], indexing="ij"), wave, pixel_scale)
         return image / image.sum()
+
+    def share(self, y, x, wave, pixel_scale):
+        """Return the share of a point source's light in pixels.
+
+        Parameters
+        ----------
+        y, x : ndarray
+            Distances of the pixels' centres from the source, in pixels.
+        wave : float
+            Wavelength in Angstrom.
+        pixel_scale : float
+            Pixel size in arcsec.
+
+        Returns
+        -------
+        ndarray, same shape
+            The profile, whose integral is 1, averaged over each pixel's area.
+        """
+        profile = self._profile(float(self.fwhm_at(wave)) / pixel_scale)
+        return profile(x[..., None, None] + SUBPIXELS, y[..., None, None] + SUBPIXELS[:, None]).mean(axis=(-2, -1))
 
     def _profile(self, fwhm):
         if self.beta is None:
             sigma = fwhm * gaussian_fwhm_to_sigma
-            return Gaussian2D(x_stddev=sigma, y_stddev=sigma)
+            return Gaussian2D(1 / (2 * np.pi * sigma**2), x_stddev=sigma, y_stddev=sigma)
         gamma = fwhm / (2 * np.sqrt(2 ** (1 / self.beta) - 1))
-        return Moffat2D(gamma=gamma, alpha=self.beta)
+        return Moffat2D((self.beta - 1) / (np.pi * gamma**2), gamma=gamma, alpha=self.beta)
 
 
 #: assumed when neither the data nor the user tell the PSF: the median seeing of MUSE's wide field

@@ -10,14 +10,14 @@ from museml._version import __version__
 from museml.data.psf import DEFAULT_PSF, as_psf
 from museml.errors import ContractError
 from museml.extraction.narrowband import NarrowBand, band_name
-from museml.extraction.spectra import REACH, SourceSpectra, profile
+from museml.extraction.spectra import REACH, SourceSpectra
 from museml.extraction.windows import BLOCK, Window, white_image
 
 __all__ = ["extract_source", "extract_sources", "source_position"]
 
 LEAST_HALF = 3.0  # arcsec: images show at least this much to each side
 FILLED = 0.1  # of the source's central brightness: a ring this bright is not sky
-EXTENDED = 1.15  # an aperture flux above a point source's by this factor shows an extended source
+EXTENDED = 1.1  # an aperture flux above a point source's by this factor shows an extended source
 #: error of a Gaussian line's centre = 0.60 FWHM / S/N (Cramer-Rao bound in constant noise)
 CENTRE_ERROR = np.sqrt(2) / 2.3548
 
@@ -150,7 +150,7 @@ class _Part:
             np.nanmean(self._spectra.values[name]) for name in ("MUSE_PSF_SKYSUB", "MUSE_APER_SKYSUB", "MUSE_SKY")
         )
         offsets = self._window.offsets()
-        share = profile(self._psf, self._cube.wave.mean(), self._cube.pixel_scale, offsets)
+        share = self._psf.share(*offsets, self._cube.wave.mean(), self._cube.pixel_scale)
         expected = (self._spectra.circle * share).sum()
         return sky > FILLED * flux * share.max() and aperture > EXTENDED * expected * flux
 

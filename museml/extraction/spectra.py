@@ -4,7 +4,7 @@ import numpy as np
 from astropy.stats import mad_std
 from photutils.geometry import circular_overlap_grid
 
-__all__ = ["APERTURE", "REACH", "SkyRing", "SourceSpectra", "profile"]
+__all__ = ["APERTURE", "REACH", "SkyRing", "SourceSpectra"]
 
 #: radii in units of the FWHM
 APERTURE = 1.0  # of the aperture spectrum
@@ -137,36 +137,13 @@ class _Profile:
     def __init__(self, cube, psf, offsets):
         self._wave = cube.wave
         self._nodes = np.linspace(cube.wave[0], cube.wave[-1], NODES)
-        self._images = np.array([profile(psf, wave, cube.pixel_scale, offsets) for wave in self._nodes])
+        self._images = np.array([psf.share(*offsets, wave, cube.pixel_scale) for wave in self._nodes])
 
     def __call__(self, planes):
         place = np.interp(self._wave[planes], self._nodes, np.arange(NODES))
         left = np.minimum(place.astype(int), NODES - 2)
         part = (place - left)[:, None, None]
         return (1 - part) * self._images[left] + part * self._images[left + 1]
-
-
-def profile(psf, wave, pixel_scale, offsets):
-    """Return the share of a point source's light in each pixel.
-
-    Parameters
-    ----------
-    psf : `~museml.data.psf.PSF`
-        The profile.
-    wave : float
-        Wavelength in Angstrom.
-    pixel_scale : float
-        Pixel size in arcsec.
-    offsets : tuple of ndarray
-        Distances in y and x of the pixel centres from the source, in pixels.
-    """
-    fwhm = float(psf.fwhm_at(wave)) / pixel_scale
-    radius2 = offsets[0] ** 2 + offsets[1] ** 2
-    if psf.beta is None:
-        sigma2 = fwhm**2 / (8 * np.log(2))
-        return np.exp(-radius2 / (2 * sigma2)) / (2 * np.pi * sigma2)
-    alpha2 = fwhm**2 / (4 * (2 ** (1 / psf.beta) - 1))
-    return (psf.beta - 1) / (np.pi * alpha2) * (1 + radius2 / alpha2) ** -psf.beta
 
 
 def _circle(offsets, radius):

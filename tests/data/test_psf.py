@@ -66,3 +66,12 @@ def test_psf_setting_must_be_a_width(value):
 def test_psf_setting_may_be_a_width_or_a_psf():
     assert as_psf(0.7) == PSF(0.7)
     assert as_psf(PSF(0.6, beta=None)).beta is None
+
+
+@pytest.mark.parametrize("beta", [None, 2.8])
+@pytest.mark.parametrize("fwhm", [0.5, 0.9])
+def test_shares_of_all_pixels_add_up_to_the_light(beta, fwhm):
+    y, x = np.mgrid[-150:151, -150:151]
+    shares = PSF(fwhm, beta=beta).share(y - 0.3, x + 0.4, 7000.0, 0.2)
+    assert shares.sum() == pytest.approx(1, abs=2e-3)
+    assert (y * shares).sum() == pytest.approx(0.3, abs=0.01)
