@@ -28,24 +28,23 @@ class NarrowBand:
 
     def __init__(self, cube, wave, fwhm, window):
         self._wcs, self._window = cube.wcs, window
-        self._weights = _weights(cube.wave, wave, fwhm)
-        shape = [part.stop - part.start for part in window.inside]
-        self._sum, self._var, self._line_seen = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._step, self._line, self._sides = _bands(cube.wave, wave, fwhm)
+        shape = (3, *(part.stop - part.start for part in window.inside))
+        self._in_line, self._beside = np.zeros(shape), np.zeros(shape)
 
     def add(self, start, data, var):
         """Add a block of wavelength planes, cut to the window; NaN where invalid."""
-        weights = self._weights[start : start + len(data)]
-        used = np.flatnonzero(weights)
-        if used.size:
-            weights, data, var = weights[used], data[used], var[used]
-            self._sum += np.tensordot(weights, np.nan_to_num(data), 1)
-            self._var += np.tensordot(weights**2, np.nan_to_num(var), 1)
-            self._line_seen += np.isfinite(data[weights > 0]).sum(axis=0)
+        planes = slice(start, start + len(data))
+        for band, total in ((self._line[planes], self._in_line), (self._sides[planes], self._beside)):
+            if band.any():
+                total += _sums(data[band], var[band])
 
     def image(self):
         """Return the `~mpdaf.obj.Image`; pixels without data in the line are masked."""
-        values = np.where(self._line_seen > 0, self._sum, np.nan)
-        return self._window.image(self._wcs, values, self._var, FLUX)
+        count, flux, var = self._in_line
+        ratio = count / np.maximum(self._beside[0], 1)
+        values = np.where(count > 0, self._step * (flux - ratio * self._beside[1]), np.nan)
+        return self._window.image(self._wcs, values, self._step**2 * (var + ratio**2 * self._beside[2]), FLUX)
 
 
 def band_name(wave):
@@ -53,13 +52,14 @@ def band_name(wave):
     return f"NB_{wave:.0f}"
 
 
-def _weights(axis, wave, fwhm):
-    """Return the weight of each plane: the step in the line, minus the mean in the continuum bands."""
+def _bands(axis, wave, fwhm):
+    """Return the step, and which planes are in the line and in the continuum bands beside it."""
     step = np.median(np.diff(axis))
     distance = np.abs(axis - wave)
-    line = distance <= max(BAND * fwhm, step)
-    side = (distance > GAP * fwhm) & (distance <= GAP * fwhm + CONTINUUM)
-    weights = np.where(line, step, 0.0)
-    if side.any():
-        weights[side] = -step * line.sum() / side.sum()
-    return weights
+    sides = (distance > GAP * fwhm) & (distance <= GAP * fwhm + CONTINUUM)
+    return step, distance <= max(BAND * fwhm, step), sides
+
+
+def _sums(data, var):
+    """Return the number of valid planes, the sum of data and the sum of variances, pixel by pixel."""
+    return np.stack([np.isfinite(data).sum(axis=0), np.nansum(data, axis=0), np.nansum(var, axis=0)])

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from astropy.table import vstack
+from astropy.table import Table, vstack
 from mpdaf.sdetect import Catalog, Source
 
 from museml.data.cubes import open_cube
@@ -98,8 +98,6 @@ def test_narrow_band_shows_the_line_at_its_place(bright):
 
 
 def test_narrow_band_has_no_continuum(blank):
-    from astropy.table import Table
-
     continuum = {"kind": ["continuum"], "x": [15.0], "y": [15.0], "flux": [3e6], "slope": [0.0]}
     cube = inject_lines(blank, Table(continuum))
     row = {"kind": ["line"], "x": [15.0], "y": [15.0], "wave": [5000.0], "fwhm": [4.0], "flux": [1.0], "snr": [9.0]}
@@ -197,3 +195,25 @@ def test_detections_are_not_changed(bright):
     before = detections.copy()
     extract_source(cube, detections, 5)
     assert (before["source"] == detections["source"]).all()
+
+
+def test_a_masked_side_band_leaves_no_continuum_in_the_narrow_band(blank):
+    cube = blank.copy()
+    cube.data = cube.data + 1000.0
+    wave = cube.wave.coord()
+    cube.mask[(wave > 4960) & (wave < 4995)] = True
+    row = {"kind": ["line"], "x": [15.0], "y": [15.0], "wave": [5000.0], "fwhm": [4.0], "flux": [1.0], "snr": [9.0]}
+    row = Table({**row, "ra": [0.0], "dec": [0.0]})
+    image = extract_source(open_cube(cube), detections_of(row), 1).images[band_name(5000.0)]
+    assert abs((image.data / np.sqrt(image.var)).mean()) < 0.2
+
+
+@pytest.mark.parametrize("fwhm", [0.5, 0.9])
+def test_the_flux_of_a_point_source_does_not_depend_on_the_sampling(blank, fwhm):
+    psf, quiet = PSF(fwhm), blank.copy()
+    quiet.data = quiet.data * 0
+    row = {"kind": ["continuum"], "x": [15.3], "y": [14.8], "wave": [0.0], "fwhm": [0.0], "flux": [3e6], "snr": [9.0]}
+    star = inject_lines(quiet, Table({**row, "slope": [0.0]}), psf=psf)
+    source = extract_source(open_cube(star), detections_of(Table({**row, "ra": [0.0], "dec": [0.0]})), 1, psf=psf)
+    span = 1.25 * len(source.spectra["MUSE_PSF"].data)
+    assert source.spectra["MUSE_PSF"].data.mean() * span == pytest.approx(3e6, rel=1e-2)
