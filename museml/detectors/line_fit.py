@@ -1,6 +1,7 @@
 """The spectrum of an unresolved object at a position, and the fit of one line in it."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from astropy.stats import gaussian_fwhm_to_sigma
@@ -58,41 +59,41 @@ def fit_line(wave, flux, error, guess, narrowest=0.0):
     converged : bool
         If not, wavelength and width are those of the guess, and the flux is the best for these.
     """
-    near = (np.abs(wave - guess[0]) < WINDOW * guess[1]) & np.isfinite(error)
+    near, step = (np.abs(wave - guess[0]) < WINDOW * guess[1]) & np.isfinite(error), wave[1] - wave[0]
     wave, flux, error = wave[near], flux[near], error[near]
-    start = _best_flux(wave, flux, error, guess)
+    line = partial(_gaussian, step=step)
+    start = _best_flux(line, wave, flux, error, guess)
     if len(wave) < 4:
         return *start, *guess, False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizeWarning)  # the errors are looked at below
             values, covariance = curve_fit(
-                _gaussian, wave, flux, (start[0], *guess), error, absolute_sigma=True, maxfev=100, check_finite=False
+                line, wave, flux, (start[0], *guess), error, absolute_sigma=True, maxfev=100, check_finite=False
             )
     except RuntimeError:
         return *start, *guess, False
-    errors, step = np.sqrt(np.diag(covariance)), wave[1] - wave[0]
+    errors = np.sqrt(np.diag(covariance))
     near_guess = abs(values[1] - guess[0]) < guess[1] / 2 + step and 0.4 < abs(values[2]) / guess[1] < 2.5
     if not (near_guess and values[0] > 0 and np.all(np.isfinite(errors))):
         return *start, *guess, False
     if abs(values[2]) < narrowest:
         shape = float(values[1]), narrowest
-        return *_best_flux(wave, flux, error, shape), *shape, True
+        return *_best_flux(line, wave, flux, error, shape), *shape, True
     return values[0], errors[0], values[1], abs(values[2]), True
 
 
-def _best_flux(wave, flux, error, guess):
-    """Return flux and error of a line of given place and width."""
-    profile = _gaussian(wave, 1.0, *guess)
+def _best_flux(line, wave, flux, error, guess):
+    """Return flux and error of a line of given place and width; the error is infinite without data."""
+    profile = line(wave, 1.0, *guess)
     information = np.sum((profile / error) ** 2)
     if not information > 0:
         return 0.0, np.inf
     return np.sum(profile * flux / error**2) / information, 1 / np.sqrt(information)
 
 
-def _gaussian(wave, flux, centre, fwhm):
-    """Return a line averaged over channels."""
-    step = wave[1] - wave[0] if len(wave) > 1 else 1.0
+def _gaussian(wave, flux, centre, fwhm, step):
+    """Return a line averaged over channels of a width ``step``."""
     edges = (wave - centre + np.array([[-step], [step]]) / 2) / (np.sqrt(2) * gaussian_fwhm_to_sigma * fwhm)
     low, high = erf(edges)
     return flux * (high - low) / (2 * step)

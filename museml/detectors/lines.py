@@ -85,6 +85,8 @@ class LineDetector(Detector):
 
     def _table(self, cube, matched, findings, peaks, log_false, sky):
         fits = np.array([self._fit(peak, findings.spectra, matched) for peak in peaks])
+        known = np.isfinite(fits[:, 1])  # a line without a single valid voxel under the PSF has no flux
+        fits, peaks, log_false = fits[known], peaks[known], log_false[known]
         ra, dec = cube.pixel_to_sky(peaks["x"], peaks["y"])
         number = np.arange(1, len(peaks) + 1)
         masked = np.array([_spectrum_of(peak, findings.spectra).masked for peak in peaks])

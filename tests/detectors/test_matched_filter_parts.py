@@ -176,6 +176,15 @@ def test_fit_finds_flux_place_and_width():
     assert 0 < flux_err < 5
 
 
+def test_a_masked_channel_does_not_change_the_width():
+    line = 100 * line_profiles(WAVE, np.full(100, 4.0), (50, 51), (0, 100))[0]
+    guess = (WAVE[50], 4.0)
+    first = np.flatnonzero(np.abs(WAVE - guess[0]) < 1.75 * guess[1])[0]
+    error = np.full(100, 0.5)
+    error[first + 1] = np.inf
+    assert fit_line(WAVE, line, error, guess)[3] == pytest.approx(4.0, abs=0.05)
+
+
 def test_a_line_is_never_narrower_than_the_instrument_can_show():
     line = 100 * line_profiles(WAVE, np.full(100, 2.0), (50, 51), (0, 100))[0]
     assert fit_line(WAVE, line, np.full(100, 0.5), (WAVE[50], 3.0), narrowest=2.5)[3] == 2.5
