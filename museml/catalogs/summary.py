@@ -53,8 +53,9 @@ def summarise(detections, predictions, positions):
     Returns
     -------
     SourceTable
-        ``meta`` has the provenance of the detector (DETECTOR, DET_V, DET_SET) and of the classifier
-        (CLASSIFI, CLAS_V, CLAS_SET, MODEL, MODEL_ID), MUSEML_V, and MEDIUM of the wavelengths.
+        ``meta`` has the provenance of the detector (DETECTOR, DET_V, DET_SET and, if it asks a model,
+        DET_MODL and DET_MID, its checksum) and of the classifier (CLASSIFI, CLAS_V, CLAS_SET, CLAS_MOD,
+        CLAS_MID), MUSEML_V, and MEDIUM of the wavelengths.
     """
     numbers = sorted(set(np.asarray(detections["source"]).tolist()))
     meta = _meta(detections.meta, predictions.meta)
@@ -96,11 +97,13 @@ def _meta(detector, classifier):
         "DETECTOR": detector.get("PLUGIN", ""),
         "DET_V": detector.get("PLUGIN_V", ""),
         "DET_SET": detector.get("SETTINGS", ""),
+        "DET_MODL": detector.get("MODEL", ""),
+        "DET_MID": detector.get("MODEL_ID", ""),
         "CLASSIFI": classifier.get("PLUGIN", ""),
         "CLAS_V": classifier.get("PLUGIN_V", ""),
         "CLAS_SET": classifier.get("SETTINGS", ""),
-        "MODEL": classifier.get("MODEL", ""),
-        "MODEL_ID": classifier.get("MODEL_ID", ""),
+        "CLAS_MOD": classifier.get("MODEL", ""),
+        "CLAS_MID": classifier.get("MODEL_ID", ""),
         "MUSEML_V": classifier.get("MUSEML_V", ""),
         "MEDIUM": detector.get("MEDIUM", ""),
     }

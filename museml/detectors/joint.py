@@ -35,7 +35,7 @@ class JointDetector(Detector):
         The PSF or its FWHM in arcsec; by default what the cube tells, else 0.8 arcsec.
     radius : float
         Radius of a source in arcsec; by default 3/4 of the FWHM of the PSF.
-    reality : bool or str
+    reality : bool, str or path
         Whether to ask the model 'reality' which lines are real; or the name or the file of another model.
     min_p_real : float
         Lines less probable than this are left out; 0 keeps all.
@@ -66,17 +66,27 @@ class JointDetector(Detector):
         if self.radius is not None and not self.radius > 0:
             raise SettingError(f"radius must be above 0 arcsec, not {self.radius!r}; give for example 0.8, or None")
 
+    def provenance(self):
+        """Return the metadata of a result, with name and checksum of the model that is asked."""
+        from museml.classifiers.reality import RealityClassifier
+
+        about = super().provenance()
+        if self.reality:
+            model = RealityClassifier(model=self._model).provenance()
+            about |= {key: model[key] for key in ("MODEL", "MODEL_ID")}
+        return about
+
+    @property
+    def _model(self):
+        return "reality" if self.reality is True else self.reality
+
     def _judged(self, data, detections):
         """Return the detections with p_real, without the lines that are probably residuals."""
-        from museml.classifiers.reality import RealityClassifier, p_real
+        from museml.classifiers.reality import p_real
 
-        model = self.reality if isinstance(self.reality, str) else "reality"
-        provenance = RealityClassifier(model=model).provenance()
-        detections["p_real"][:] = p_real(data, detections, model)
+        detections["p_real"][:] = p_real(data, detections, self._model)
         residual = np.ma.filled(detections["p_real"] < self.min_p_real, False)
-        detections = detections[~residual]
-        detections.meta = {key: provenance[key] for key in ("MODEL", "MODEL_ID")}
-        return detections
+        return detections[~residual]
 
     def _merged(self, data, detections):
         """Return the detections with the numbers of their sources and a common score."""

@@ -152,3 +152,10 @@ def test_abell_478_is_one_galaxy_in_a_nebula():
     for wave in (7110, 7126, 7148, 7292, 7308):  # [N II], H alpha, [N II], and the two of [S II]
         assert np.min(np.abs(lines - wave)) < 3
     assert 3 <= found["source"].max() <= 15
+
+
+def test_the_model_stands_in_the_provenance_before_anything_is_found():
+    from museml import load_model
+
+    assert JointDetector().provenance()["MODEL_ID"] == load_model("reality").sha256
+    assert JointDetector(reality=False).provenance()["MODEL_ID"] == ""
