@@ -215,6 +215,7 @@ def _logged(folder):
         except BaseException as error:
             with suppress(OutputError):
                 folder.log(f"stopped: {type(error).__name__}: {error}")
+                folder.stop()
             raise
 
 

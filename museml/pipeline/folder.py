@@ -15,6 +15,7 @@ from museml.output import FORMATS, make_folder, remove_parts, write_json
 __all__ = ["RunFolder"]
 
 RECORD = "provenance.json"
+LOG = "run.log"
 PRODUCTS = (
     *(f"catalog{suffix}" for suffix in FORMATS.values()),
     "detections.fits",
@@ -22,7 +23,7 @@ PRODUCTS = (
     "sources",
     "plots",
     "extracted",
-    "run.log",
+    LOG,
     RECORD,
 )
 #: modules whose versions are recorded, if they were used
@@ -59,12 +60,11 @@ class RunFolder:
             written.
         """
         there = [name for name in PRODUCTS if (self.path / name).exists()]
-        if there and RECORD not in there:
-            raise OutputError(
-                f"{str(self.path)!r} holds {there[0]!r}, which no run of museml left; choose another folder"
-            )
-        if there and resume:
-            self._resume()
+        old = self._old_record(there) if there else {}
+        if old.get("state") == "stopped" and set(there) <= {RECORD, LOG}:
+            self._clear(there)
+        elif there and resume:
+            self._resume(old)
         elif there and overwrite:
             self._clear(there)
         elif there:
@@ -80,7 +80,7 @@ class RunFolder:
         """Append a line to the log, with the time (UTC)."""
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         try:
-            with open(self.path / "run.log", "a", encoding="utf-8") as file:
+            with open(self.path / LOG, "a", encoding="utf-8") as file:
                 file.write(f"{now}  {text}\n")
         except OSError as error:
             raise OutputError(f"the log of {str(self.path)!r} cannot be written: {error.strerror}") from error
@@ -100,14 +100,18 @@ class RunFolder:
         self._record |= {"state": "complete", "results": results}
         self._write_record()
 
+    def stop(self):
+        """Record that something stopped the run; if no step was finished by then, the folder is free for another."""
+        self._record |= {"state": "stopped"}
+        self._write_record()
+
     def make(self, name):
         """Make and return a folder below this one."""
         make_folder(self.path / name)
         return self.path / name
 
-    def _resume(self):
-        old = self._read_record()
-        differences = list(_differences(old.get("recipe", {}), self._record["recipe"]))
+    def _resume(self, old):
+        differences = list(_differences(old["recipe"], self._record["recipe"]))
         if differences:
             raise OutputError(
                 f"the run in {str(self.path)!r} differs from this one: {'; '.join(differences)}; "
@@ -115,13 +119,22 @@ class RunFolder:
             )
         self._record |= {key: old.get(key, {}) for key in ("seconds", "versions")}
 
+    def _old_record(self, there):
+        """Return the record of the run that is there, and refuse a folder that no run of museml left."""
+        record = self._read_record() if RECORD in there else {}
+        if not (isinstance(record, dict) and "museml" in record.get("recipe", ())):
+            raise OutputError(
+                f"{str(self.path)!r} holds {there[0]!r}, which no run of museml left; choose another folder"
+            )
+        return record
+
     def _read_record(self):
         try:
             return json.loads((self.path / RECORD).read_text())
         except (OSError, ValueError) as error:
             raise OutputError(
                 f"{str(self.path / RECORD)!r} must be the record of a run; it cannot be read: {error}; "
-                "replace the run (--overwrite) or choose another folder"
+                "remove it or choose another folder"
             ) from error
 
     def _clear(self, names):

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -131,6 +132,38 @@ def test_files_of_other_origin_are_never_replaced(cube_file, tmp_path, settings)
         with pytest.raises(OutputError, match=r"holds 'catalog.fits', which no run of museml left"):
             museml.run(cube_file, tmp_path, **mode, **settings)
     assert (tmp_path / "catalog.fits").read_text() == "precious"
+
+
+@pytest.mark.parametrize("record", ['{"who": "me"}', '["me"]'])
+def test_a_record_of_other_origin_is_not_taken_for_a_run(cube_file, tmp_path, settings, record):
+    (tmp_path / "provenance.json").write_text(record)
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "mine.txt").write_text("precious")
+    for mode in ({}, {"resume": True}, {"overwrite": True}):
+        with pytest.raises(OutputError, match="which no run of museml left"):
+            museml.run(cube_file, tmp_path, **mode, **settings)
+    assert (tmp_path / "sources" / "mine.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("mode", [{}, {"resume": True}])
+def test_a_run_that_failed_at_its_first_step_does_not_block(cube_file, tmp_path, monkeypatch, settings, mode):
+    out = tmp_path / "out"
+    with monkeypatch.context() as broken:
+        broken.setattr("museml.detectors.lines.LineDetector.find", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            museml.run(cube_file, out, detector_settings={"threshold": 9.0}, **settings)
+    assert len(museml.run(cube_file, out, **mode, **settings)) == 3
+
+
+def test_bad_settings_do_not_remove_the_former_run(cube_file, finished, tmp_path, monkeypatch, settings):
+    def check(self):
+        raise SettingError(f"threshold must not be {self.threshold}")
+
+    out = shutil.copytree(finished, tmp_path / "out")
+    monkeypatch.setattr("museml.detectors.lines.LineDetector.check_settings", check)
+    with pytest.raises(SettingError, match="threshold must not be 1"):
+        museml.run(cube_file, out, overwrite=True, detector_settings={"threshold": 1}, **settings)
+    assert sorted(os.listdir(out)) == sorted(os.listdir(finished))
 
 
 def test_a_damaged_record_is_named(cube_file, tmp_path, settings):
