@@ -15,9 +15,9 @@ from astropy import units as u
 from museml.config import conf
 from museml.data.axis import describe_axis, same_axis
 from museml.data.preparation import check_steps, prepare_input
-from museml.data.probabilities import apply_calibration
+from museml.data.probabilities import apply_calibration, check_calibration
 from museml.errors import InputError, ModelError, PluginError, SettingError
-from museml.networks.architecture import build_network, check_architecture
+from museml.networks.architecture import build_network, check_architecture, check_classes
 from museml.networks.backend import compile_network, device, load_keras, run_padded, to_array
 from museml.networks.weights import check_shapes, digest_weights
 from museml.output import whole_file
@@ -105,6 +105,7 @@ class Model:
         check_architecture(self.config)
         check_steps(self.preparation)
         check_shapes(self.weights)
+        check_calibration(self.calibration, self.card.classes)
         if self.axis is not None and not isinstance(self.axis, u.Quantity):
             raise ModelError(f"the axis of a model must be a Quantity, not {type(self.axis).__name__}; give its unit")
 
@@ -147,6 +148,7 @@ class Model:
         """The Keras network, built at first use."""
         with device():
             network = build_network(self.config, {path: w.shape for path, w in self.weights.items()})
+            check_classes(network, self.card.classes)
             network.set_weights([self.weights[v.path] for v in network.weights])
         return network
 

@@ -1,5 +1,7 @@
 """How a Batch becomes the array that a network takes: a list of named steps, kept with the model."""
 
+from inspect import signature
+
 import numpy as np
 
 from museml.errors import ModelError
@@ -23,12 +25,19 @@ STEPS = {"stretch": stretch, "append_mask": append_mask}
 
 
 def check_steps(steps):
-    """Raise `ModelError` if a list of steps names one that does not exist."""
+    """Raise `ModelError` if a list of steps names one that does not exist, or has settings that it cannot have."""
     for step in steps:
         if not isinstance(step, dict) or step.get("step") not in STEPS:
             raise ModelError(
                 f"the input preparation has a step {step!r}; known: {', '.join(STEPS)}; update museml or the model"
             )
+        for name, value in _settings(step).items():
+            known = list(signature(STEPS[step["step"]]).parameters)[2:]
+            if name not in known or not isinstance(value, int | float) or not 0 < value < np.inf:
+                raise ModelError(
+                    f"the settings of step {step['step']!r} must be positive numbers ({', '.join(known) or 'none'}), "
+                    f"not {name}={value!r}; update museml or the model"
+                )
 
 
 def prepare_input(batch, steps):
@@ -49,6 +58,9 @@ def prepare_input(batch, steps):
     mask = batch.mask | ~np.isfinite(batch.values)
     values = np.where(mask, 0, batch.values)
     for step in steps:
-        settings = {name: value for name, value in step.items() if name != "step"}
-        values, mask = STEPS[step["step"]](values, mask, **settings)
+        values, mask = STEPS[step["step"]](values, mask, **_settings(step))
     return np.asarray(values, np.float32)
+
+
+def _settings(step):
+    return {name: value for name, value in step.items() if name != "step"}

@@ -1,11 +1,12 @@
 """Which Keras architectures may be rebuilt from a file: an allow-list, and bounds on sizes."""
 
+import math
 from copy import deepcopy
 
 from museml.errors import ModelError
 from museml.networks.backend import load_keras
 
-__all__ = ["LAYERS", "build_network", "check_architecture"]
+__all__ = ["LAYERS", "build_network", "check_architecture", "check_classes"]
 
 #: layers that compute with their own weights and nothing else
 LAYERS = frozenset({
@@ -38,6 +39,7 @@ ACTIVATIONS = frozenset(
 TENSOR = "__keras_tensor__"
 MAX_NUMBER = 1_000_000
 MAX_DEPTH = 60
+MAX_VALUES = 10_000_000  # that a layer makes for one row
 
 
 def check_architecture(config):
@@ -77,7 +79,29 @@ def build_network(config, shapes):
     with keras.StatelessScope():
         planned = _deserialize(keras, config)
     _compare({v.path: tuple(v.shape) for v in planned.weights}, shapes)
+    _check_sizes(planned)
     return _deserialize(keras, config)
+
+
+def check_classes(network, classes):
+    """Raise `ModelError` unless a network has one output for each class."""
+    if network.output_shape[-1] != len(classes):
+        raise ModelError(
+            f"a network must have one output for each class; it has {network.output_shape[-1]} for the classes "
+            f"{', '.join(classes)}; correct the card or the network"
+        )
+
+
+def _check_sizes(network):
+    """Refuse layers whose answers would fill the memory; these need no large weights."""
+    for layer in network.layers:
+        for tensor in layer.output if isinstance(layer.output, list | tuple) else [layer.output]:
+            values = math.prod(size or 1 for size in tensor.shape)
+            if values > MAX_VALUES:
+                raise ModelError(
+                    f"layer {layer.name!r} makes {values} values for each row, beyond {MAX_VALUES}; "
+                    "use only models that you trust"
+                )
 
 
 def _deserialize(keras, config):

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import asdf
 import numpy as np
@@ -223,3 +224,36 @@ def test_a_config_that_keras_cannot_build(model, batch):
     layer = model.config["config"]["layers"][-1]
     with pytest.raises(ModelError, match="Keras cannot build the network"):
         forged(model, config=with_layer(model, config={**layer["config"], "units": -1})).predict(batch)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"calibration": {}}, "must have a number 'scale'"),
+        ({"calibration": {"scale": 1.0, "offset": [0.0, 0.0, 0.0]}}, "with 1 or 2 numbers"),
+        ({"calibration": {"scale": float("nan"), "offset": [0.0]}}, "must have a number 'scale'"),
+        ({"preparation": ({"step": "stretch", "scale": "x"},)}, "must be positive numbers"),
+        ({"preparation": ({"step": "append_mask", "scale": 1.0},)}, "must be positive numbers"),
+    ],
+)
+def test_parts_that_cannot_work_are_refused_when_a_model_is_made(model, part, message):
+    with pytest.raises(ModelError, match=message):
+        replace(model, **part)
+
+
+def test_a_network_has_one_output_for_each_class(model, batch):
+    card = replace(model.card, classes=("a", "b", "c"))
+    odd = replace(model, card=card, calibration={"scale": 1.0, "offset": [0.0]})
+    with pytest.raises(ModelError, match="one output for each class; it has 2"):
+        odd.predict(batch)
+
+
+def test_a_layer_without_weights_cannot_fill_the_memory():
+    keras = load_keras()
+    entry = keras.Input((1000,), name="entry")
+    wide = keras.layers.RepeatVector(900_000, name="wide")(entry)
+    out = keras.layers.Dense(2, name="out")(keras.layers.GlobalMaxPooling1D(name="pool")(wide))
+    card = ModelCard("toy", "1.0", "a toy", "which?", ("spectrum",), ("a", "b"), "x", "no", "none")
+    model = Model.from_network(keras.Model(entry, out, name="toy"), card)
+    with pytest.raises(ModelError, match="'wide' makes 900000000 values"):
+        _ = model.network
