@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["LINES", "Line", "absorption_lines", "emission_lines"]
+__all__ = ["LINES", "Line", "emission_lines"]
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,3 @@ LINES = {**_parse(_EMISSION, "emission"), **_parse(_ABSORPTION, "absorption")}
 def emission_lines():
     """Return the lines seen in emission, by wavelength."""
     return sorted((line for line in LINES.values() if line.kind == "emission"), key=lambda line: line.wave)
-
-
-def absorption_lines():
-    """Return the lines seen in absorption, by wavelength."""
-    return sorted((line for line in LINES.values() if line.kind == "absorption"), key=lambda line: line.wave)
