@@ -5,6 +5,7 @@ import json
 from importlib import metadata
 
 from museml._version import __version__
+from museml.errors import SettingError
 
 __all__ = ["Component"]
 
@@ -36,6 +37,22 @@ class Component:
 
         It is called before the work: when a plugin is chosen by name.
         """
+
+    def check_accepts(self, kind, purpose):
+        """Raise `~museml.errors.SettingError` unless the plugin takes a kind of data.
+
+        Parameters
+        ----------
+        kind : str
+            One of `museml.data.KINDS`.
+        purpose : str
+            What needs it, for the message.
+        """
+        if kind not in self.accepts:
+            raise SettingError(
+                f"{self.name!r} takes {' or '.join(self.accepts)}, {purpose} needs a plugin that takes {kind}; "
+                "'museml plugins' lists what each takes"
+            )
 
     def provenance(self):
         """Return the metadata of a result: plugin, versions, settings; keys fit a FITS header."""

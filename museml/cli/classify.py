@@ -25,7 +25,9 @@ def classify(files, out, classifier, assignments, config):
     if out:
         format_of(out)
     name, chosen = settings("classifier", classifier, "lines", read_config(config), assignments, alone=True)
-    predictions = get_classifier(name, **chosen).classify(list(files))
+    namer = get_classifier(name, **chosen)
+    namer.check_accepts("spectrum", "'museml classify'")
+    predictions = namer.classify(list(files))
     click.echo(text_of(predictions, COLUMNS, PredictionFlag))
     if out:
         write_table(predictions, out)

@@ -28,6 +28,7 @@ def detect(cubes, out, detector, assignments, config):
 
     name, chosen = settings("detector", detector, "joint", read_config(config), assignments, alone=True)
     finder = get_detector(name, **chosen)
+    finder.check_accepts("cube", "'museml detect'")
     targets = _targets(cubes, out)
     if len(cubes) > 1:
         make_folder(out)

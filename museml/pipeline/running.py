@@ -85,6 +85,8 @@ def run(
         _formats(format),
         plots,
     )
+    choice.detector.check_accepts("cube", "a run")
+    choice.classifier.check_accepts("spectrum", "a run")
     if resume and overwrite:
         raise SettingError("a run is either resumed or replaced; choose one of resume and overwrite")
     with Workers(jobs) as workers:

@@ -229,6 +229,7 @@ def test_bad_cubes_end_in_one_line(shell, cube_file, tmp_path, command):
         (["run", "{cube}", "-o", "{out}", "--jobs", "0"], "jobs must be a whole number"),
         (["detect", "{cube}", "-o", "{out}.txt"], "has '.txt'; rename the output"),
         (["detect", "{cube}", "-o", "/nowhere/out.fits", "--detector", "lines"], "make the folder first"),
+        (["classify", "{cube}", "--classifier", "reality"], "'museml classify' needs a plugin that takes spectrum"),
         (["classify", "{out}"], "museml: error: "),
         (["classify", "{cube}", "-o", "z.txt"], "has '.txt'; rename the output"),
     ],
