@@ -4,6 +4,7 @@ import click
 
 from museml._version import __version__
 from museml.cli.errors import reported, short_warnings
+from museml.cli.signals import stoppable
 from museml.plugins import load_plugins
 
 __all__ = ["main"]
@@ -34,7 +35,7 @@ class Commands(click.Group):
 
     def invoke(self, context):
         """Run a command; what goes wrong ends in one line and an exit code."""
-        with reported(context, debug=context.params["debug"]):
+        with reported(context, debug=context.params["debug"]), stoppable():
             return super().invoke(context)
 
 

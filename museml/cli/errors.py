@@ -19,15 +19,15 @@ def reported(context, debug=False):
     Parameters
     ----------
     context : `click.Context`
-        Its ``exit`` is called with 1, or with 130 after Ctrl-C.
+        Its ``exit`` is called with 1, or with 130 after Ctrl-C and 143 after SIGTERM.
     debug : bool
         Let errors through, so that Python shows the traceback.
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         click.echo("\nmuseml: stopped; files written so far are whole", err=True)
-        context.exit(INTERRUPTED)
+        context.exit(getattr(stop, "exit_code", INTERRUPTED))
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
     except Exception as error:

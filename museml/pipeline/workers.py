@@ -1,12 +1,14 @@
 """Work shared among processes; the same answers, in the same order, for any number of them."""
 
 import multiprocessing
+import os
 import signal
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from multiprocessing import connection, resource_tracker
+from threading import Thread
 
 import numpy as np
 
@@ -20,21 +22,26 @@ START = 10.0  # seconds of work below which it is not worth starting processes, 
 class Workers:
     """Processes that are started when there is work for them; with ``jobs=1``, none.
 
-    They are spawned, not forked, since a forked TensorFlow hangs. To be used in a ``with`` block.
+    They are spawned, not forked, since a forked TensorFlow hangs. To be used in a ``with`` block: an
+    exception, Ctrl-C say, ends them at once, and so does the end of the main process, however it comes. What
+    they leave half-written then has a temporary name, which `~museml.output.remove_parts` knows.
     """
 
     def __init__(self, jobs):
         if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
             raise SettingError(f"jobs must be a whole number from 1, not {jobs!r}")
         self.jobs = jobs
-        self._pool = None
+        self._pool = self._lifeline = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, traceback):
         if self._pool:
+            if kind:
+                self._lifeline.close()
             self._pool.shutdown(wait=True, cancel_futures=True)
+            self._lifeline.close()
             self._pool = None
 
     def share(self, seconds):
@@ -68,7 +75,8 @@ class Workers:
     def _start(self, number):
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(number, mp_context=context)
+            end, self._lifeline = context.Pipe(duplex=False)
+            self._pool = ProcessPoolExecutor(number, context, _end_with, (end,))
 
     def _result(self, future):
         try:
@@ -82,10 +90,7 @@ class Workers:
 
 @contextmanager
 def _interrupts_blocked():
-    """Keep Ctrl-C back for a moment; processes started meanwhile never see it.
-
-    The main process sees it afterwards, and lets the workers finish the file they are at.
-    """
+    """Keep Ctrl-C back for a moment; processes started meanwhile never see it: the main process ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -95,6 +100,16 @@ def _interrupts_blocked():
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with(lifeline):
+    """Let this worker end when the other end of a pipe, which only the main process has, is closed."""
+    Thread(target=_wait_and_end, args=(lifeline,), daemon=True).start()
+
+
+def _wait_and_end(lifeline):
+    connection.wait([lifeline])
+    os._exit(1)
 
 
 def _work(function, task):
