@@ -16,6 +16,7 @@ __all__ = ["BandImage", "background", "band_images", "matched_filter", "sharpene
 
 MESH = 40  # least side of the background's meshes in pixels; a field of less than two has one background
 NEGATIVE = 3.0  # depth of the negative peaks that are counted
+WITHIN = 0.5  # part of a PSF on valid pixels from which a source may be at a pixel without data
 COVERED = 0.9  # part of a sharpened PSF on valid pixels, without which it would see the background
 SMOOTH = 0.99  # highest correlation of neighbouring pixels that is believed
 TINY = 1e-6  # least scatter of a signal-to-noise ratio
@@ -113,19 +114,24 @@ def matched_filter(image, weight, kernel):
         Values and inverse variances; weight 0 where there are no data.
     kernel : ndarray
         Shape of the source; symmetric.
+
+    Returns
+    -------
+    ndarray, shape (y, x)
+        0 at pixels without data of their own when less than half of the kernel lies on data.
     """
     signal = fftconvolve(image * weight, kernel, "same")
     power = fftconvolve(weight, kernel**2, "same")
     snr = np.zeros_like(signal)
-    enough = power > 1e-4 * power.max()
+    enough = (power > 1e-4 * power.max()) & ((weight > 0) | covered(weight > 0, kernel, WITHIN))
     snr[enough] = signal[enough] / np.sqrt(power[enough])
     return snr
 
 
-def covered(valid, kernel):
-    """Return where (nearly) all of the kernel lies on valid pixels."""
+def covered(valid, kernel, part=COVERED):
+    """Return where more than a part of the kernel, by default nearly all of it, lies on valid pixels."""
     kernel = np.abs(kernel) / np.abs(kernel).sum()
-    return fftconvolve(valid, kernel, "same") > COVERED
+    return fftconvolve(valid, kernel, "same") > part
 
 
 def sharpened(kernel, fwhm):

@@ -119,6 +119,16 @@ def test_edge_and_masked_sources_are_flagged():
     assert found["flags"][-1] == DetectionFlag.MASKED
 
 
+def test_no_source_is_where_there_are_no_data():
+    cube = field([(17, 20, 400)])
+    y, x = np.mgrid[:40, :40]
+    cube.data += 60 * np.exp(-np.hypot(x - 17, y - 20) / 8)
+    cube.data[:, :, 20:] = np.ma.masked
+    found = ContinuumDetector().detect(cube)
+    assert np.hypot(found["x"][0] - 17, found["y"][0] - 20) < 3
+    assert found["x"].max() < 19.5
+
+
 def test_the_default_psf_is_flagged_and_a_setting_replaces_it():
     cube = field([(20, 20, 40)])
     cube.primary_header.remove("FSFMODE")
