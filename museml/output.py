@@ -6,6 +6,7 @@ import os
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from astropy.io import fits
@@ -16,6 +17,7 @@ from museml.errors import InputError, OutputError, SettingError
 
 __all__ = [
     "FORMATS",
+    "check_target",
     "format_of",
     "make_folder",
     "read_table",
@@ -60,6 +62,23 @@ def whole_file(path):
         raise _refused(path, error) from error
     finally:
         _remove(part)
+
+
+def check_target(path):
+    """Check that a file can be written, before the work that it shall hold.
+
+    Raises
+    ------
+    OutputError
+        If its folder is missing or may not be written to, or if the path is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"the output must be a file; {str(path)!r} is a folder; name a file in it")
+    try:
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise _refused(path, error) from error
 
 
 def make_folder(path):

@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from museml.classification import Redshifts
 from museml.errors import InputError, OutputError, SettingError
-from museml.output import format_of, make_folder, read_table, remove_parts, whole_file, write_table
+from museml.output import check_target, format_of, make_folder, read_table, remove_parts, whole_file, write_table
 
 
 @pytest.fixture
@@ -52,6 +52,15 @@ def test_a_full_disk_is_one_line(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(OutputError, match="make the folder first"), whole_file(tmp_path / "no" / "text") as part:
         part.write_text("half")
+
+
+def test_a_target_is_checked_before_the_work(tmp_path):
+    check_target(tmp_path / "t.fits")
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(OutputError, match="make the folder first"):
+        check_target(tmp_path / "no" / "t.fits")
+    with pytest.raises(OutputError, match="must be a file"):
+        check_target(tmp_path)
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -20,10 +20,11 @@ def classify(files, out, classifier, assignments, config):
     from museml.api import get_classifier
     from museml.cli.tables import text_of
     from museml.errors import PredictionFlag
-    from museml.output import format_of, write_table
+    from museml.output import check_target, format_of, write_table
 
     if out:
         format_of(out)
+        check_target(out)
     name, chosen = settings("classifier", classifier, "lines", read_config(config), assignments, alone=True)
     namer = get_classifier(name, **chosen)
     namer.check_accepts("spectrum", "'museml classify'")

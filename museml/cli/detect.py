@@ -24,14 +24,13 @@ COLUMNS = ("id", "source", "kind", "ra", "dec", "wave", "fwhm", "snr", "flux", "
 def detect(cubes, out, detector, assignments, config):
     """Find emission lines and continuum sources in CUBEs, and write them into a table."""
     from museml.api import get_detector
-    from museml.output import make_folder, write_table
+    from museml.output import check_target, write_table
 
     name, chosen = settings("detector", detector, "joint", read_config(config), assignments, alone=True)
     finder = get_detector(name, **chosen)
     finder.check_accepts("cube", "'museml detect'")
     targets = _targets(cubes, out)
-    if len(cubes) > 1:
-        make_folder(out)
+    check_target(targets[0])
     for cube, target in zip(cubes, targets, strict=True):
         detections = finder.detect(cube)
         write_table(detections, target)
@@ -40,7 +39,7 @@ def detect(cubes, out, detector, assignments, config):
 
 def _targets(cubes, out):
     """Return the file for each cube, and refuse bad names before the work starts."""
-    from museml.output import format_of
+    from museml.output import format_of, make_folder
 
     if len(cubes) == 1:
         format_of(out)
@@ -48,6 +47,7 @@ def _targets(cubes, out):
     stems = [Path(cube).name.removesuffix(".gz").removesuffix(".fits") for cube in cubes]
     if len(set(stems)) < len(stems):
         raise SettingError("cubes of the same name would overwrite each other's tables; detect them one by one")
+    make_folder(out)
     return [Path(out) / f"{stem}-detections.fits" for stem in stems]
 
 

@@ -241,6 +241,15 @@ def test_bad_arguments_end_in_one_line(shell, cube_file, tmp_path, arguments, te
     assert text in result.stderr
 
 
+@pytest.mark.parametrize("command", ["detect", "classify"])
+def test_the_output_is_checked_before_the_work(shell, cube_file, tmp_path, monkeypatch, command):
+    work = {"detect": "museml.detection.Detector.detect", "classify": "museml.classification.Classifier.classify"}
+    monkeypatch.setattr(work[command], lambda *_: pytest.fail("the work began"))
+    result = shell(command, cube_file, "-o", tmp_path / "nowhere" / "out.fits")
+    assert_one_line(result)
+    assert "make the folder first" in result.stderr
+
+
 @pytest.mark.parametrize("text", ["[detector", "[detectors]\nname = 'lines'", "threshold = 3"])
 def test_bad_configurations_end_in_one_line(shell, cube_file, tmp_path, text):
     (tmp_path / "bad.toml").write_text(text)
