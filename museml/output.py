@@ -238,5 +238,14 @@ def _refused(path, error):
     if isinstance(error, OutputError):
         return error
     reason = error.strerror or " ".join(str(error).split())
-    remedy = _REMEDIES.get(error.errno, "check the disk and its permissions")
+    remedy = _REMEDIES.get(_errno(error), "check the disk and its permissions")
     return OutputError(f"{str(path)!r} cannot be written: {reason}; {remedy}")
+
+
+def _errno(error):
+    """Return what the system says, which astropy hides behind an error of its own."""
+    if "Not enough space on disk" in str(error):
+        return errno.ENOSPC
+    while error.errno is None and isinstance(error.__context__, OSError):
+        error = error.__context__
+    return error.errno

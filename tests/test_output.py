@@ -49,6 +49,19 @@ def test_a_full_disk_is_one_line(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("free", "number", "remedy"), [(0, None, "some space"), (1e9, errno.EDQUOT, "some of your quota")]
+)
+def test_a_full_disk_is_seen_through_astropy(tmp_path, monkeypatch, redshifts, free, number, remedy):
+    def full(*_):
+        raise OSError(number, "cannot write") if number else OSError("8000 requested and 0 written")
+
+    monkeypatch.setattr("astropy.io.fits.file._File.write", full)
+    monkeypatch.setattr("astropy.utils.data.get_free_space_in_dir", lambda _: free)
+    with pytest.raises(OutputError, match=f"cannot be written: .*; free {remedy}"):
+        write_table(redshifts, tmp_path / "t.fits")
+
+
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(OutputError, match="make the folder first"), whole_file(tmp_path / "no" / "text") as part:
         part.write_text("half")
