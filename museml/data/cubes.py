@@ -187,7 +187,9 @@ def _read(path):
     try:
         with _quiet(), fits.open(path) as hdus:
             _check_size(path, hdus)
-            return Cube(str(path), hdulist=hdus)
+            cube = Cube(str(path), hdulist=hdus)
+            _check_shapes(path, cube, hdus)
+            return cube
     except InputError:
         raise
     except Exception as error:
@@ -205,6 +207,16 @@ def _check_size(path, hdus):
         raise InputError(
             f"a FITS file must be whole; {str(path)!r} is truncated: it has {size} bytes of {end}; copy it again"
         )
+
+
+def _check_shapes(path, cube, hdus):
+    """Refuse variances and masks of another shape than the data."""
+    for extension in filter(None, (cube._var_ext, cube._dq_ext)):
+        if hdus[extension].shape != cube.shape:
+            raise InputError(
+                f"all extensions of a cube must have one shape; {str(path)!r} has {cube.shape} in DATA and "
+                f"{hdus[extension].shape} in {extension}; take the two from one cube"
+            )
 
 
 def _wavelengths(cube, name):

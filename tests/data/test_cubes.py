@@ -115,6 +115,15 @@ def test_no_variance(make, tmp_path):
             open_cube(data)
 
 
+@pytest.mark.parametrize("shape", [(40, 8, 8), (39, 8, 9), (8, 9)])
+def test_variances_of_another_shape(make, tmp_path, shape):
+    make().write(str(tmp_path / "a.fits"))
+    with fits.open(tmp_path / "a.fits", mode="update") as hdus:
+        hdus["STAT"].data = np.ones(shape)
+    with pytest.raises(InputError, match=r"must have one shape.*in STAT"):
+        open_cube(tmp_path / "a.fits")
+
+
 def test_truncated_file(make, tmp_path):
     make().write(str(tmp_path / "a.fits"))
     whole = (tmp_path / "a.fits").read_bytes()
