@@ -18,7 +18,7 @@ def write_prediction(source, predictions, row=0):
 
     The header gets the class (ML_CLASS), its probability (ML_P), the flags (ML_FLAG) and the
     classifier's name and version (ML_NAME, ML_NAMEV, ML_V of museml, ML_MODEL). Redshifts go into the table
-    Z as MUSEML, MUSEML_2 and MUSEML_3, with z - z_err and z + z_err as limits, into the table ML_Z
+    Z as MUSEML, MUSEML_2 and MUSEML_3, the first with z - z_err and z + z_err as limits, into the table ML_Z
     with their probabilities, and the probability density into ML_PZ.
 
     Parameters
@@ -70,11 +70,11 @@ def _write_redshifts(source, values, predictions):
     for rank, suffix in enumerate(RANKS, 1):
         z, p = values[f"z{suffix}"], values[f"p{suffix}"]
         known = not np.ma.is_masked(z) and np.isfinite(z)
-        error = values["z_err"] if rank == 1 and not np.ma.is_masked(values["z_err"]) else 0.0
-        limits = (float(z - error), float(z + error)) if known else NOT_KNOWN
+        error = float(np.ma.filled(values["z_err"], np.nan)) if rank == 1 else np.nan
+        limits = (float(z - error), float(z + error)) if known and np.isfinite(error) else NOT_KNOWN
         source.add_z(f"MUSEML{suffix}", float(z) if known else NOT_KNOWN, limits)
         if known:
-            rows.append((rank, float(z), float(error) if rank == 1 else np.nan, np.nan if np.ma.is_masked(p) else p))
+            rows.append((rank, float(z), error, np.nan if np.ma.is_masked(p) else p))
     meta = {key: str(predictions.meta[key]) for key in PROVENANCE if key in predictions.meta}
     source.tables["ML_Z"] = _solutions(rows, meta)
     if "pz" in predictions.colnames:

@@ -33,6 +33,14 @@ def test_redshifts_survive_the_file(source, tmp_path):
     assert pz.meta["PLUGIN"] == "lines"
 
 
+def test_a_redshift_without_error_has_no_limits(source, tmp_path):
+    write_prediction(source, redshifts())
+    source.write(str(tmp_path / "s.fits"))
+    again = Source.from_file(str(tmp_path / "s.fits"))
+    for name in ("Z_MIN", "Z_MAX"):
+        assert list(again.z[name].mask) == [False, True]
+
+
 def test_a_second_answer_replaces_the_first(source):
     write_prediction(source, redshifts())
     unknown = np.ma.masked_all(1)
