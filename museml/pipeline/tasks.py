@@ -57,6 +57,7 @@ def finish_source(extracted, sources, plots, prediction):
         source = Source.from_file(str(extracted))
         write_prediction(source, prediction)
         write_lines(source, line_redshift(prediction))
+        source.tables.loaded_ext = _InOrder(source.tables.loaded_ext)
         _write(source, final)
     picture = plots and plots / f"{final.stem}.png"
     if picture and not picture.exists():
@@ -70,6 +71,13 @@ def draw_overview(white, cube, table, path):
     from museml.plots import plot_overview, save_figure
 
     save_figure(plot_overview(white, cube.wcs, table, cube.name), path)
+
+
+class _InOrder(set):
+    """A set that is gone through in alphabetical order: MPDAF writes the tables in the order of one."""
+
+    def __iter__(self):
+        return iter(sorted(super().__iter__()))
 
 
 def _write(source, path):

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from mpdaf.sdetect import Catalog, Source
 
@@ -35,6 +36,13 @@ def test_the_folder_holds_what_is_promised(finished):
     assert source.z["Z"][0] == pytest.approx(catalog["z"][0])
     assert 0.5 < source.tables["ML_PZ"]["P"].sum() < 1.001
     assert "LINE" in source.lines.colnames
+
+
+def test_the_tables_of_a_source_are_in_alphabetical_order(finished):
+    for path in (finished / "sources").iterdir():
+        with fits.open(path) as hdus:
+            tables = [hdu.name for hdu in hdus if hdu.name.startswith("TAB_ML")]
+        assert tables == ["TAB_ML_PZ", "TAB_ML_Z"]
 
 
 def test_the_record_says_how_it_was_made(finished, cube_file):
