@@ -17,6 +17,7 @@ from museml.errors import InputError, OutputError, SettingError
 
 __all__ = [
     "FORMATS",
+    "SUFFIXES",
     "check_target",
     "format_of",
     "make_folder",
@@ -29,7 +30,8 @@ __all__ = [
 
 #: format of a table -> suffix of its file
 FORMATS = {"fits": ".fits", "ecsv": ".ecsv", "votable": ".vot"}
-_SUFFIXES = {suffix: name for name, suffix in FORMATS.items()} | {".fit": "fits", ".xml": "votable"}
+#: suffix of a table's file -> its format
+SUFFIXES = {suffix: name for name, suffix in FORMATS.items()} | {".fit": "fits", ".xml": "votable"}
 _REMEDIES = {
     errno.ENOSPC: "free some space or choose another disk",
     errno.EDQUOT: "free some of your quota or choose another disk",
@@ -112,12 +114,12 @@ def format_of(path):
         If the suffix is not known.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in _SUFFIXES:
+    if suffix not in SUFFIXES:
         raise SettingError(
-            f"the suffix of a table must be one of {', '.join(_SUFFIXES)}; {str(path)!r} has {suffix!r}; "
+            f"the suffix of a table must be one of {', '.join(SUFFIXES)}; {str(path)!r} has {suffix!r}; "
             "rename the output"
         )
-    return _SUFFIXES[suffix]
+    return SUFFIXES[suffix]
 
 
 def write_table(table, path, format=None):

@@ -1,5 +1,7 @@
 """``museml classify``: redshifts of spectra."""
 
+from pathlib import Path
+
 import click
 
 from museml.cli.options import classifier_option, config_option, read_config, set_option, settings
@@ -16,7 +18,7 @@ COLUMNS = ("id", "class", "z", "z_err", "p", "z_2", "p_2", "z_3", "p_3", "flags"
 @set_option
 @config_option
 def classify(files, out, classifier, assignments, config):
-    """Give redshifts and classes to spectra: files of MPDAF, specutils or tables, or folders of them."""
+    """Give redshifts and classes to spectra: files of MPDAF, specutils or tables, or folders of them or of runs."""
     from museml.api import get_classifier
     from museml.cli.tables import text_of
     from museml.errors import PredictionFlag
@@ -28,8 +30,14 @@ def classify(files, out, classifier, assignments, config):
     name, chosen = settings("classifier", classifier, "lines", read_config(config), assignments, alone=True)
     namer = get_classifier(name, **chosen)
     namer.check_accepts("spectrum", "'museml classify'")
-    predictions = namer.classify(list(files))
+    predictions = namer.classify([_spectra(file) for file in files])
     click.echo(text_of(predictions, COLUMNS, PredictionFlag))
     if out:
         write_table(predictions, out)
         click.echo(f"{len(predictions)} rows in {out}")
+
+
+def _spectra(file):
+    """Return where the spectra are: in the folder of a run, below it."""
+    sources = Path(file) / "sources"
+    return str(sources) if sources.is_dir() else file

@@ -161,6 +161,15 @@ def test_detect_in_several_cubes(shell, cube_file, tmp_path):
     assert sorted(os.listdir(tmp_path / "out")) == ["field-detections.fits", "other-detections.fits"]
 
 
+@pytest.mark.filterwarnings("always:.*failed")
+def test_detect_goes_on_after_a_bad_cube(shell, cube_file, tmp_path):
+    (tmp_path / "bad.fits").write_text("not FITS")
+    result = shell("detect", tmp_path / "bad.fits", cube_file, "-o", tmp_path / "out", "--detector", "lines")
+    assert_one_line(result)
+    assert "bad.fits' failed, the others go on: " in result.stderr
+    assert os.listdir(tmp_path / "out") == ["field-detections.fits"]
+
+
 def test_classify_the_sources_of_a_run(shell, cube_file, tmp_path):
     shell("run", cube_file, "-o", tmp_path / "out", *QUICK)
     files = sorted((tmp_path / "out" / "sources").iterdir())
@@ -169,6 +178,7 @@ def test_classify_the_sources_of_a_run(shell, cube_file, tmp_path):
     assert "source-00001" in result.stdout
     table = Table.read(tmp_path / "z.ecsv")
     assert list(table["id"]) == ["source-00001", "source-00002"]
+    assert shell("classify", tmp_path / "out").stdout == shell("classify", *files).stdout
     catalog = Table.read(tmp_path / "out" / "catalog.fits")
     assert np.allclose(np.ma.filled(table["z"], -1), np.ma.filled(catalog["z"], -1))
 
@@ -229,6 +239,7 @@ def test_bad_cubes_end_in_one_line(shell, cube_file, tmp_path, command):
         (["run", "{cube}", "-o", "{out}", "--jobs", "0"], "jobs must be a whole number"),
         (["detect", "{cube}", "-o", "{out}.txt"], "has '.txt'; rename the output"),
         (["detect", "{cube}", "-o", "/nowhere/out.fits", "--detector", "lines"], "make the folder first"),
+        (["detect", "{cube}", "b.fits", "-o", "{out}.fits"], "must be a folder"),
         (["classify", "{cube}", "--classifier", "reality"], "'museml classify' needs a plugin that takes spectrum"),
         (["classify", "{out}"], "museml: error: "),
         (["classify", "{cube}", "-o", "z.txt"], "has '.txt'; rename the output"),
