@@ -14,10 +14,13 @@ from museml.classifiers.line_fit import fit_lines
 from museml.classifiers.posterior import Evidence, posterior
 from museml.classifiers.redshift_grid import CELL, FINE, LNZ, N_CELLS
 from museml.data.line_profiles import C_KMS
-from museml.errors import PredictionFlag, SettingError
+from museml.errors import PredictionFlag
+from museml.settings import check_flag, check_number
 
 __all__ = ["LineClassifier"]
 
+#: least and greatest limit of the redshifts considered
+Z_MAX = (0.001, 6.7)
 #: emission above this signal-to-noise ratio is kept out of the continuum
 EMISSION = 4.0
 #: broader emission, such as that of quasars, counts as continuum, Angstrom
@@ -65,8 +68,7 @@ class LineClassifier(Classifier):
 
     def predict(self, batch):
         """Return the `~museml.Redshifts` of a batch of spectra."""
-        if not 0 < self.z_max <= 6.7:
-            raise SettingError(f"z_max must be above 0 and at most 6.7, not {self.z_max!r}; choose such a value")
+        self.check_settings()
         axis = line_axis(batch.axis.to_value(u.Angstrom), batch.medium)
         answers = [self._answer(batch.rows(i, i + 1), axis) for i in range(len(batch))]
         names = ("z", "z_err", "p", "z_2", "p_2", "z_3", "p_3")
@@ -76,6 +78,11 @@ class LineClassifier(Classifier):
         columns["flags"] = [answer.flags for answer in answers]
         columns["pz"] = np.array([answer.pz for answer in answers], np.float32)
         return Redshifts.from_columns(columns, meta={"LNZ0": LNZ[0] + 0.5 * (CELL - 1) * FINE, "DLNZ": CELL * FINE})
+
+    def check_settings(self):
+        """Raise `~museml.errors.SettingError` where a setting breaks a rule."""
+        check_number("z_max", self.z_max, *Z_MAX, example=6.7)
+        check_flag("stars", self.stars)
 
     def _answer(self, row, axis):
         if row.mask.all() or row.flags[0] & PredictionFlag.CONSTANT:

@@ -1,5 +1,6 @@
 """Real line or residual: a small network looks at the cut-out around each detected line."""
 
+import os
 import warnings
 from functools import cache
 
@@ -9,7 +10,7 @@ from museml.classification import Classifier, Predictions
 from museml.data.axis import same_axis
 from museml.data.cubes import open_cube
 from museml.data.cutouts import cut
-from museml.errors import ModelError, MusemlWarning, PredictionFlag
+from museml.errors import ModelError, MusemlWarning, PredictionFlag, SettingError
 from museml.model import find_model, load_model
 
 __all__ = ["RealityClassifier", "p_real"]
@@ -34,6 +35,12 @@ class RealityClassifier(Classifier):
 
     def __init__(self, *, model="reality"):
         self.model = model
+
+    def check_settings(self):
+        """Raise `SettingError` for what is no name or file, and `UnknownNameError` for a model that is not there."""
+        if not isinstance(self.model, (str, os.PathLike)):
+            raise SettingError(f"model must be the name or the file of a model, not {self.model!r}; give 'reality'")
+        find_model(self.model)
 
     def predict(self, batch):
         """Return `Predictions`: the class 'line' or 'residual', and the probability of that class."""

@@ -4,9 +4,11 @@ import numpy as np
 from astropy.nddata import overlap_slices
 from scipy.signal import fftconvolve
 
+from museml.data.psf import as_psf
 from museml.detection import Detections, Detector
 from museml.detectors.segments import find_segments
-from museml.errors import DetectionFlag, SettingError
+from museml.errors import DetectionFlag
+from museml.settings import check_number
 
 __all__ = ["ContinuumDetector", "measure"]
 
@@ -50,11 +52,15 @@ class ContinuumDetector(Detector):
 
     def find(self, data):
         """Return the `~museml.Detections` in a `~museml.data.cubes.CubeData`."""
-        if not self.threshold >= 1:
-            raise SettingError(f"threshold must be a signal-to-noise ratio of at least 1, not {self.threshold!r}")
-        if not self.bands >= 1:
-            raise SettingError(f"bands must be at least 1, not {self.bands!r}")
+        self.check_settings()
         return measure(data, find_segments(data, self.psf, self.threshold, self.bands))
+
+    def check_settings(self):
+        """Raise `~museml.errors.SettingError` where a setting breaks a rule."""
+        check_number("threshold", self.threshold, 1, example=5.0)
+        check_number("bands", self.bands, 1, example=4, whole=True)
+        if self.psf is not None:
+            as_psf(self.psf)
 
 
 def measure(cube, segments):

@@ -1,5 +1,7 @@
 """Lines and continuum sources in one list, put together into sources."""
 
+import os
+
 import numpy as np
 from astropy.table import vstack
 
@@ -9,10 +11,12 @@ from museml.detection import Detector
 from museml.detectors.continuum import ContinuumDetector
 from museml.detectors.lines import LineDetector
 from museml.errors import SettingError
+from museml.settings import check_number
 
 __all__ = ["JointDetector", "common_score"]
 
 NEAR = 0.75  # radius of a source in FWHM of the PSF: faint lines scatter by half of this, and gas may be displaced
+LEAST = 0.01  # smallest radius of a source, arcsec
 HIGHEST = 300.0  # score from which n_false is too small a number to be held
 
 
@@ -52,19 +56,33 @@ class JointDetector(Detector):
 
     def find(self, data):
         """Return the `~museml.Detections` in a `~museml.data.cubes.CubeData`."""
-        self._check_settings()
-        parts = [kind(threshold=self.threshold, psf=self.psf).find(data) for kind in (LineDetector, ContinuumDetector)]
+        self.check_settings()
+        parts = [part.find(data) for part in self._parts()]
         detections = vstack([part for part in parts if len(part)] or parts[:1], metadata_conflicts="silent")
         detections.meta = {}
         if self.reality and "line" in detections["kind"]:
             detections = self._judged(data, detections)
         return self._merged(data, detections)
 
-    def _check_settings(self):
-        if not 0 <= self.min_p_real <= 1:
-            raise SettingError(f"min_p_real must be a probability from 0 to 1, not {self.min_p_real!r}")
-        if self.radius is not None and not self.radius > 0:
-            raise SettingError(f"radius must be above 0 arcsec, not {self.radius!r}; give for example 0.8, or None")
+    def check_settings(self):
+        """Raise `SettingError` where a setting breaks a rule, and `UnknownNameError` for a model that is not there."""
+        from museml.classifiers.reality import RealityClassifier
+
+        for part in self._parts():
+            part.check_settings()
+        check_number("min_p_real", self.min_p_real, 0, 1, example=0.5)
+        if self.radius is not None:
+            check_number("radius", self.radius, LEAST, example=0.8)
+        if not isinstance(self.reality, (bool, str, os.PathLike)):
+            raise SettingError(
+                f"reality must be true, false, or the name or file of a model, not {self.reality!r}; "
+                "give true for the model 'reality'"
+            )
+        if self.reality:
+            RealityClassifier(model=self._model).check_settings()
+
+    def _parts(self):
+        return [kind(threshold=self.threshold, psf=self.psf) for kind in (LineDetector, ContinuumDetector)]
 
     def provenance(self):
         """Return the metadata of a result, with name and checksum of the model that is asked."""

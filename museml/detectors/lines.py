@@ -14,6 +14,7 @@ from museml.detectors.line_search import search_lines
 from museml.detectors.matched_filter import MatchedFilter
 from museml.detectors.peaks import keep_separate
 from museml.errors import DetectionFlag, SettingError
+from museml.settings import check_number, is_number
 
 __all__ = ["LineDetector"]
 
@@ -50,7 +51,7 @@ class LineDetector(Detector):
 
     def find(self, cube):
         """Return the `Detections` of lines in a `~museml.data.cubes.CubeData`."""
-        self._check_settings()
+        self.check_settings()
         matched = MatchedFilter(cube.wave, cube.pixel_scale, self._psf(cube), tuple(self.widths))
         baseline = measure_baseline(cube, self.block)
         findings = search_lines(cube, matched, baseline, self.threshold)
@@ -60,13 +61,15 @@ class LineDetector(Detector):
         log_false = _log_false(peaks, negative, findings.noise, baseline.sky(), len(matched.widths))
         return self._table(cube, matched, findings, peaks, log_false, baseline.sky())
 
-    def _check_settings(self):
-        if not self.threshold >= MODEST:
-            raise SettingError(f"threshold must be at least {MODEST}, not {self.threshold!r}; below lies only noise")
-        if not np.size(self.widths) or not np.all(np.asarray(self.widths, float) >= 0):
+    def check_settings(self):
+        """Raise `SettingError` where a setting breaks a rule."""
+        check_number("threshold", self.threshold, MODEST, example=5.0)
+        check_number("block", self.block, 20, example=150, whole=True)
+        several = isinstance(self.widths, (tuple, list, np.ndarray)) and len(self.widths)
+        if not several or not all(is_number(width, 0) for width in self.widths):
             raise SettingError(f"widths must be FWHM of at least 0 Angstrom, not {self.widths!r}; give (2.0, 6.0)")
-        if not self.block >= 20:
-            raise SettingError(f"block must be at least 20 channels, not {self.block!r}; give for example 150")
+        if self.psf is not None:
+            as_psf(self.psf)
 
     def _psf(self, cube):
         return as_psf(self.psf) if self.psf is not None else cube.psf or DEFAULT_PSF

@@ -117,7 +117,7 @@ def test_stars_can_be_left_out_and_z_be_limited():
     star, _ = simulate_spectra(1, seed=1, kinds=["star"], snr=(400, 401))
     assert classify(star)["class"][0] == "star"
     assert classify(star, stars=False)["class"][0] != "star"
-    with pytest.raises(SettingError, match=r"z_max must be above 0 and at most 6.7, not 9"):
+    with pytest.raises(SettingError, match=r"z_max must be a number from 0.001 to 6.7, not 9"):
         classify(batch, z_max=9)
 
 

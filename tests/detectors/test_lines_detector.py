@@ -244,11 +244,11 @@ def test_a_cube_that_is_mostly_masked_is_searched_where_it_is_not(blank, truth):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"threshold": 2.0}, "threshold must be at least"),
-        ({"threshold": np.nan}, "threshold must be at least"),
+        ({"threshold": 2.0}, "threshold must be a number from"),
+        ({"threshold": np.nan}, "threshold must be a number from"),
         ({"widths": ()}, "widths must be"),
         ({"widths": (-1.0,)}, "widths must be"),
-        ({"block": 3}, "block must be at least 20 channels"),
+        ({"block": 3}, "block must be a whole number from 20"),
         ({"psf": -1.0}, "psf must be"),
     ],
 )
