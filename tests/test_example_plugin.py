@@ -47,7 +47,7 @@ found = museml.detect(example_data("cube"), detector="peaks", threshold=6)
 named = museml.classify(example_data("spectrum"), classifier="halpha")
 print(len(found), found.meta["PLUGIN"], found.meta["PLUGIN_V"], found.meta["SETTINGS"], len(named))
 """
-    assert run(installed, sys.executable, "-c", code) == '2 peaks 1.2.3 {"size": 5, "threshold": 6} 6\n'
+    assert run(installed, sys.executable, "-c", code) == '3 peaks 1.2.3 {"size": 5, "threshold": 6} 6\n'
 
 
 def test_its_own_contract_test_passes(installed):

@@ -127,7 +127,10 @@ def _check_bad_row(first, classifier, batch, who):
 def _check_constant_row(first, classifier, batch, who):
     values = batch.values.copy()
     values[0] = 1.0
-    _survive("a constant row survives", classifier, replace(batch, values=values), who)
+    table = _survive("a constant row survives", classifier, replace(batch, values=values), who)
+    if "z" in table.colnames:
+        p = np.ma.filled(table["p"][:1], 0.0)[0]
+        require(p < 0.5, who, "a constant spectrum gets no sure redshift", f"p = {p}", "mask z and p, or lower p")
 
 
 def _survive(rule, classifier, batch, who):

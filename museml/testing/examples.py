@@ -25,7 +25,7 @@ def _cube():
 def _simulated():
     from museml.simulation.cubes import simulate_cube
 
-    return simulate_cube((600, 30, 30), seed=1, n_lines=6, n_galaxies=0, n_continuum=4)
+    return simulate_cube((600, 26, 34), seed=3, n_lines=6, n_galaxies=0, n_continuum=4)
 
 
 def _spectra():
