@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from astropy.stats import gaussian_fwhm_to_sigma
 
 from museml.detectors.line_fit import psf_spectrum
 from museml.detectors.noise_field import NoiseField, channel_noise
@@ -116,7 +117,7 @@ def _filter(block, matched, sky):
 
 def pixel_area(matched, channel):
     """Return how many pixels share one independent value of the filtered field: 4 pi sigma^2 of the PSF."""
-    sigma = float(matched.psf.fwhm_at(matched.wave[channel])) / matched.pixel_scale / 2.355
+    sigma = float(matched.psf.fwhm_at(matched.wave[channel])) / matched.pixel_scale * gaussian_fwhm_to_sigma
     return 4 * np.pi * sigma**2
 
 

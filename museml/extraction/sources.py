@@ -2,6 +2,7 @@
 
 import numpy as np
 from astropy import units as u
+from astropy.stats import gaussian_fwhm_to_sigma
 from astropy.table import Table
 from mpdaf.obj import Spectrum
 from mpdaf.sdetect import Source
@@ -19,7 +20,7 @@ LEAST_HALF = 3.0  # arcsec: images show at least this much to each side
 FILLED = 0.1  # of the source's central brightness: a ring this bright is not sky
 EXTENDED = 1.1  # an aperture flux above a point source's by this factor shows an extended source
 #: error of a Gaussian line's centre = 0.60 FWHM / S/N (Cramer-Rao bound in constant noise)
-CENTRE_ERROR = np.sqrt(2) / 2.3548
+CENTRE_ERROR = np.sqrt(2) * gaussian_fwhm_to_sigma
 
 
 def extract_source(cube, detections, identifier, white=None, psf=None):
