@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import numpy as np
-from astropy.io import fits
+from astropy.io import fits, votable
+from astropy.io.votable.tree import Param
 from astropy.table import Table
 from astropy.units import UnitsWarning
 
@@ -210,7 +211,12 @@ def _fits(table):
 def _write_votable(table, path):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The unit .* has been deprecated", UnitsWarning)
-        table.write(path, format="votable", overwrite=True)
+        document = votable.from_table(table)
+        described = document.get_first_table()
+        for key, value in table.meta.items():
+            text = {"datatype": "char", "arraysize": "*", "value": str(value)}
+            described.params.append(Param(document, name=key, **text))
+        document.to_xml(str(path))
 
 
 def _plain(table):

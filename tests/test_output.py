@@ -3,7 +3,7 @@ import os
 
 import numpy as np
 import pytest
-from astropy.io import fits
+from astropy.io import fits, votable
 from astropy.table import Table
 
 from museml.classification import Redshifts
@@ -116,6 +116,15 @@ def test_other_formats_have_descriptions_and_ucds(tmp_path, redshifts, name):
     column = Table.read(tmp_path / name)["z"]
     assert column.description == "best redshift (vacuum)"
     assert column.meta["ucd"] == "src.redshift"
+
+
+def test_each_format_has_the_provenance(tmp_path, redshifts):
+    for name in ("t.fits", "t.ecsv"):
+        write_table(redshifts, tmp_path / name)
+        assert Table.read(tmp_path / name).meta["PLUGIN"] == "lines"
+    write_table(redshifts, tmp_path / "t.vot")
+    params = votable.parse_single_table(tmp_path / "t.vot").params
+    assert {param.name: param.value for param in params} == redshifts.meta
 
 
 def test_empty_tables_keep_their_columns(tmp_path):
