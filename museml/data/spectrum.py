@@ -18,6 +18,8 @@ __all__ = ["PREFERRED", "OneSpectrum", "from_mpdaf", "from_source", "from_specut
 PREFERRED = (
     "MUSE_PSF_SKYSUB", "MUSE_WHITE_SKYSUB", "MUSE_TOT_SKYSUB", "MUSE_PSF", "MUSE_WHITE", "MUSE_TOT",
 )  # fmt: skip
+#: columns of a table as specutils calls them
+SPECUTILS = {"wavelength": "wave", "uncertainty": "ivar"}
 
 
 @dataclass
@@ -157,8 +159,11 @@ def from_specutils(spectrum, name, row=None):
 
 
 def from_table(table, name):
-    """Return a table with the columns wave, flux and ivar as OneSpectrum."""
-    columns = {column.lower(): column for column in table.colnames}
+    """Return a table with the columns wave, flux and ivar as OneSpectrum.
+
+    The first may be called wavelength; instead of ivar there may be uncertainty, the standard deviation.
+    """
+    columns = {SPECUTILS.get(column.lower(), column.lower()): column for column in table.colnames}
     missing = [column for column in ("wave", "flux", "ivar") if column not in columns]
     if missing == ["ivar"]:
         raise _no_variance(name, "add a column 'ivar', the inverse variance")
@@ -169,10 +174,12 @@ def from_table(table, name):
         )
     medium = _medium_of_meta(table.meta)
     if not medium:
-        raise _no_medium(name, "set table.meta['medium'] to 'air' or 'vacuum'")
+        raise _no_medium(name, "set table.meta['medium'] (in a file: 'MEDIUM') to 'air' or 'vacuum'")
     wave, flux, ivar = (_quantity(table[columns[column]]) for column in ("wave", "flux", "ivar"))
     with np.errstate(divide="ignore", invalid="ignore"):
         var = np.where(ivar.value == 0, np.nan, 1 / ivar.value)
+        if columns["ivar"].lower() == "uncertainty":
+            var = ivar.to_value(flux.unit) ** 2
     return OneSpectrum(name, _angstrom(wave, name), medium, flux.value, var, None, flux.unit)
 
 

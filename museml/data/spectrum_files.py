@@ -26,7 +26,10 @@ def files_in(folder):
 
 
 def read_spectrum(path):
-    """Read a file with one spectrum: a Source, an MPDAF Spectrum, or a table with wave, flux and ivar.
+    """Read a file with one spectrum: a Source, an MPDAF Spectrum, or a table.
+
+    A table has the columns wave, flux and ivar; or wavelength, flux and uncertainty, as specutils'
+    'tabular-fits' has them, and the medium in a header (``MEDIUM = 'air'`` or 'vacuum').
 
     Raises
     ------
@@ -39,8 +42,8 @@ def read_spectrum(path):
     with opened(path) as hdus:
         if any(hdu.name.startswith("SPE_") for hdu in hdus):
             return from_source(Source.from_file(str(path)), stem(path))
-        if any(isinstance(hdu, fits.BinTableHDU) for hdu in hdus) and "DATA" not in hdus:
-            return from_table(Table.read(hdus, hdu=_first_table(hdus)), stem(path))
+        if any(_is_table(hdu) for hdu in hdus) and ("DATA" not in hdus or _is_table(hdus["DATA"])):
+            return from_table(_table(hdus), stem(path))
         _check_header(hdus, path)
         return from_mpdaf(Spectrum(filename=str(path), hdulist=hdus), stem(path))
 
@@ -162,8 +165,16 @@ def _check_header(hdus, path):
         raise InputError(f"a wavelength axis must have a unit; {str(path)!r} has no CUNIT1; set it to 'Angstrom'")
 
 
-def _first_table(hdus):
-    return next(i for i, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU))
+def _is_table(hdu):
+    return isinstance(hdu, fits.BinTableHDU) and not isinstance(hdu, fits.CompImageHDU)
+
+
+def _table(hdus):
+    """Return the first table; what it does not say of its medium the primary header may."""
+    table = Table.read(hdus, hdu=next(i for i, hdu in enumerate(hdus) if _is_table(hdu)))
+    common = {key: hdus[0].header[key] for key in ("MEDIUM", "CTYPE1") if key in hdus[0].header}
+    table.meta = {**common, **table.meta}
+    return table
 
 
 def _one_line(error):

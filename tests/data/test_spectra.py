@@ -120,6 +120,32 @@ def test_fits_table(tmp_path):
     np.testing.assert_allclose(only(tmp_path / "t.fits").errors[0], 0.5)
 
 
+@pytest.mark.parametrize("unit", [UNIT, u.Unit("W / (m2 um)")])
+@pytest.mark.parametrize("in_data", [True, False])
+def test_file_of_specutils(tmp_path, unit, in_data):
+    from specutils import Spectrum as AstroSpectrum
+
+    made = AstroSpectrum(
+        flux=FLUX * unit,
+        spectral_axis=WAVE / 10 * u.nm,
+        uncertainty=StdDevUncertainty(np.full(N, 3.0)),
+        meta={"header": fits.Header({"MEDIUM": "air"})},
+    )
+    made.write(tmp_path / "s.fits", format="tabular-fits", store_data_header=in_data)
+    batch = only(tmp_path / "s.fits")
+    assert (batch.ids, batch.medium) == (("s",), "air")
+    np.testing.assert_allclose(batch.axis.to_value("Angstrom"), WAVE)
+    np.testing.assert_allclose((batch.values * batch.unit).to_value(unit)[0], FLUX, rtol=1e-5)
+    np.testing.assert_allclose((batch.errors * batch.unit).to_value(unit), 3.0, rtol=1e-5)
+
+
+def test_file_of_specutils_without_medium(tmp_path):
+    columns = {"wavelength": WAVE * u.AA, "flux": FLUX * UNIT, "uncertainty": np.ones(N) * UNIT}
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(QTable(columns), name="DATA")]).writeto(tmp_path / "s.fits")
+    with pytest.raises(InputError, match=r"air or in vacuum; 's' does not; .*'MEDIUM'"):
+        only(tmp_path / "s.fits")
+
+
 def test_catalogue_with_sources_beside_it(tmp_path):
     sources = SourceList([source(3), source(12)])
     sources.write("field", str(tmp_path))
