@@ -49,6 +49,7 @@ def judge(monkeypatch):
     """Return a function that replaces the model by a rule."""
 
     def replace(rule):
+        monkeypatch.setattr(reality.RealityClassifier, "check_settings", lambda self: None)
         monkeypatch.setattr(reality, "p_real", lambda cube, detections, model: rule(detections))
         monkeypatch.setattr(
             reality.RealityClassifier, "provenance", lambda self: {"MODEL": self.model, "MODEL_ID": "1"}
