@@ -1,8 +1,10 @@
 """Data cubes: from a file or an MPDAF Cube to blocks of wavelength planes."""
 
+import gzip
 import hashlib
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ __all__ = ["FLUX_DENSITY", "CubeData", "open_cube"]
 #: unit of all data inside museml
 FLUX_DENSITY = u.Unit("1e-20 erg / (s cm2 Angstrom)")
 CHUNK = 64  # wavelength planes read at once where all are needed in turn
+PART = 2**18  # bytes of a compressed file read at once
 
 
 def open_cube(data):
@@ -187,25 +190,53 @@ def _read(path):
     try:
         with _quiet(), fits.open(path) as hdus:
             _check_size(path, hdus)
+            _check_header(path, hdus)
             cube = Cube(str(path), hdulist=hdus)
             _check_shapes(path, cube, hdus)
             return cube
     except InputError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()).partition(" If this is really")[0].rstrip(".")
         raise InputError(
-            f"a cube must be a FITS file with a three-dimensional DATA extension; {str(path)!r} is not: {reason}"
+            f"a cube must be a FITS file with a three-dimensional DATA extension; {str(path)!r} is not: {reason}; "
+            "check the file and its header"
         ) from error
 
 
 def _check_size(path, hdus):
     """Refuse a file that ends before its headers say so; reading it would fail halfway."""
     end = max(hdu.fileinfo()["datLoc"] + hdu.fileinfo()["datSpan"] for hdu in hdus)
-    size = path.stat().st_size
-    if path.suffix != ".gz" and size < end:
+    size = _size(path)
+    if size < end:
         raise InputError(
             f"a FITS file must be whole; {str(path)!r} is truncated: it has {size} bytes of {end}; copy it again"
+        )
+
+
+def _size(path):
+    """Return the size of a file in bytes, of a compressed one that of its content as far as it goes."""
+    if path.suffix != ".gz":
+        return path.stat().st_size
+    size = 0
+    with suppress(EOFError), gzip.open(path) as file:
+        while part := file.read(PART):
+            size += len(part)
+    return size
+
+
+def _check_header(path, hdus):
+    """Refuse headers that MPDAF stumbles over."""
+    header = next((hdu.header for hdu in hdus if hdu.name in ("DATA", "SCI")), hdus[0].header)
+    if header.get("NAXIS") != 3:
+        return
+    if not str(header.get("CUNIT3", "")).strip():
+        raise InputError(f"a wavelength axis must have a unit; {str(path)!r} has no CUNIT3; set it to 'Angstrom'")
+    axes = [str(header.get(f"CTYPE{axis}", "")) for axis in (1, 2)]
+    if not all(axes):
+        raise InputError(
+            f"a cube must have celestial coordinates; {str(path)!r} has CTYPE1 {axes[0]!r} and CTYPE2 {axes[1]!r}; "
+            "set them, for example to 'RA---TAN' and 'DEC--TAN'"
         )
 
 

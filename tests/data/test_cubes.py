@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -129,6 +131,37 @@ def test_truncated_file(make, tmp_path):
     whole = (tmp_path / "a.fits").read_bytes()
     (tmp_path / "a.fits").write_bytes(whole[: len(whole) - 9000])
     with pytest.raises(InputError, match="is truncated: it has"):
+        open_cube(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["compressed in part", "compressed whole"])
+def test_truncated_compressed_file(make, tmp_path, whole):
+    make().write(str(tmp_path / "a.fits"))
+    content = (tmp_path / "a.fits").read_bytes()
+    packed = gzip.compress(content) if whole else gzip.compress(content[:-9000])
+    (tmp_path / "a.fits.gz").write_bytes(packed[: len(packed) // 2] if whole else packed)
+    with pytest.raises(InputError, match=r"is truncated: it has .* copy it again"):
+        open_cube(tmp_path / "a.fits.gz")
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ("CUNIT3", "must have a unit; .* has no CUNIT3; set it to 'Angstrom'"),
+        ("CTYPE2", "must have celestial coordinates; .* and CTYPE2 ''; set them"),
+    ],
+)
+def test_headers_that_lack_a_card_say_what_to_do(make, tmp_path, card, message):
+    make().write(str(tmp_path / "a.fits"))
+    with fits.open(tmp_path / "a.fits", mode="update") as hdus:
+        del hdus["DATA"].header[card]
+    with pytest.raises(InputError, match=message):
+        open_cube(tmp_path / "a.fits")
+
+
+def test_advice_that_is_no_use_is_left_out(tmp_path):
+    (tmp_path / "a.fits").write_text("nothing of the kind")
+    with pytest.raises(InputError, match="valid FITS file; check the file"):
         open_cube(tmp_path / "a.fits")
 
 
