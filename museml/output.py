@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 import numpy as np
 from astropy.io import fits, votable
-from astropy.io.votable.tree import Param
+from astropy.io.votable.tree import Info
 from astropy.table import Table
 from astropy.units import UnitsWarning
 
@@ -212,10 +212,7 @@ def _write_votable(table, path):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The unit .* has been deprecated", UnitsWarning)
         document = votable.from_table(table)
-        described = document.get_first_table()
-        for key, value in table.meta.items():
-            text = {"datatype": "char", "arraysize": "*", "value": str(value)}
-            described.params.append(Param(document, name=key, **text))
+        document.resources[0].infos.extend(Info(name=key, value=str(value)) for key, value in table.meta.items())
         document.to_xml(str(path))
 
 

@@ -119,12 +119,13 @@ def test_other_formats_have_descriptions_and_ucds(tmp_path, redshifts, name):
 
 
 def test_each_format_has_the_provenance(tmp_path, redshifts):
+    redshifts.meta |= {"MODEL": "", "SETTINGS": '{"a": "<b> & c"}'}
     for name in ("t.fits", "t.ecsv"):
         write_table(redshifts, tmp_path / name)
         assert Table.read(tmp_path / name).meta["PLUGIN"] == "lines"
     write_table(redshifts, tmp_path / "t.vot")
-    params = votable.parse_single_table(tmp_path / "t.vot").params
-    assert {param.name: param.value for param in params} == redshifts.meta
+    infos = votable.parse(tmp_path / "t.vot").resources[0].infos
+    assert {info.name: info.value for info in infos} == redshifts.meta
 
 
 def test_empty_tables_keep_their_columns(tmp_path):
