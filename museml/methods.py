@@ -2,12 +2,13 @@
 
 import warnings
 
+from museml.api import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, classify, detect
 from museml.errors import MusemlWarning
 
 __all__ = ["classify_catalog", "classify_source", "detect_in_cube", "install"]
 
 
-def classify_source(self, classifier="lines", **settings):
+def classify_source(self, classifier=DEFAULT_CLASSIFIER, **settings):
     """Give the source a redshift and a class with museml, and write them into it.
 
     The redshifts go into the table Z as MUSEML, MUSEML_2 and MUSEML_3, with their probabilities into ML_Z
@@ -32,7 +33,6 @@ def classify_source(self, classifier="lines", **settings):
     InputError
         If the source has no usable spectrum.
     """
-    from museml.api import classify
     from museml.extraction.identification import write_lines
     from museml.sources import line_redshift, write_prediction
 
@@ -42,7 +42,7 @@ def classify_source(self, classifier="lines", **settings):
     return predictions
 
 
-def classify_catalog(self, classifier="lines", **settings):
+def classify_catalog(self, classifier=DEFAULT_CLASSIFIER, **settings):
     """Give each source of the catalogue a redshift and a class with museml, and add them as columns.
 
     The columns are those of `~museml.Redshifts` with ML_ before them: ML_CLASS, ML_Z, ML_Z_ERR, ML_P, ML_Z_2,
@@ -67,8 +67,6 @@ def classify_catalog(self, classifier="lines", **settings):
     InputError
         If no source has a usable spectrum.
     """
-    from museml.api import classify
-
     predictions = classify(self, classifier, **settings)
     for field in predictions.fields[1:]:
         name = "ML_FLAG" if field.name == "flags" else f"ML_{field.name.upper()}"
@@ -79,7 +77,7 @@ def classify_catalog(self, classifier="lines", **settings):
     return predictions
 
 
-def detect_in_cube(self, detector="joint", **settings):
+def detect_in_cube(self, detector=DEFAULT_DETECTOR, **settings):
     """Find sources in the cube with museml.
 
     Parameters
@@ -93,8 +91,6 @@ def detect_in_cube(self, detector="joint", **settings):
     -------
     `~museml.Detections`
     """
-    from museml.api import detect
-
     return detect(self, detector, **settings)
 
 

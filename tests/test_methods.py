@@ -90,7 +90,7 @@ def test_catalogue_of_sources_after_classify():
 
 
 def test_cube_detects(monkeypatch):
-    monkeypatch.setattr("museml.api.detect", lambda cube, detector, **settings: (detector, settings))
+    monkeypatch.setattr("museml.methods.detect", lambda cube, detector, **settings: (detector, settings))
     assert Cube.detect(None, "lines", threshold=4) == ("lines", {"threshold": 4})
 
 
