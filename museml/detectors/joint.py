@@ -28,7 +28,8 @@ class JointDetector(Detector):
     so on. A line that repeats a better one of the same source is left out, and so is a line that the
     model 'reality' takes for a residual. Sources are numbered by their best detection.
 
-    ``score`` is -log10(n_false), the same for lines and continuum sources. ``p_real`` is the model's, for lines;
+    ``n_false`` of a line counts false lines only, before the model has judged them, that of a continuum source false
+    continuum sources only. ``score`` is -log10(n_false), the same for both. ``p_real`` is the model's, for lines;
     continuum sources have none, their n_false tells.
 
     Parameters
