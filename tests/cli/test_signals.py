@@ -5,6 +5,33 @@ import sys
 
 import pytest
 
+SWALLOWED = """
+import os
+import signal
+import sys
+import time
+import weakref
+
+import museml
+from museml.cli import main
+
+
+class Thing:
+    pass
+
+
+def run(*args, **kwargs):
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), getattr(signal, sys.argv[1])))
+    del thing  # the signal comes in the callback, whose exceptions Python drops
+    time.sleep(600)
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest-xdist ignores it, and its children inherit that
+museml.run = run
+main(["run", "cube.fits", "-o", "out"])
+"""
+
 SCRIPT = """
 import signal
 import sys
@@ -82,3 +109,10 @@ def test_ctrl_c_for_a_second_time_ends_the_program_at_once(started):
     program.send_signal(signal.SIGINT)
     program.communicate(timeout=60)
     assert program.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_in_a_callback_is_not_lost(name, code):
+    done = subprocess.run([sys.executable, "-c", SWALLOWED, name], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert done.stderr.strip() == "museml: stopped; files written so far are whole"
