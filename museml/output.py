@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 import numpy as np
 from astropy.io import fits, votable
 from astropy.io.votable.tree import Info
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from astropy.units import UnitsWarning
 
 from museml.errors import InputError, OutputError, SettingError
@@ -195,6 +195,9 @@ def write_json(values, path):
 def _fits(table):
     """Return the HDUs; descriptions and UCDs go into the customary keywords TCOMMn and TUCDn."""
     plain = _plain(table)
+    for name in plain.colnames:
+        if isinstance(plain[name], MaskedColumn) and not plain[name].mask.any():
+            plain[name] = plain[name].filled()  # else a TNULL would claim that values may be missing
     for column in plain.itercols():
         column.description = column.format = None
         column.meta = {}

@@ -110,6 +110,12 @@ def test_fits_has_descriptions_and_ucds(tmp_path, redshifts):
     assert header["PLUGIN"] == "lines"
 
 
+def test_only_columns_with_missing_numbers_have_a_null(tmp_path):
+    table = Table({"all": np.ma.array([1, 2]), "one": np.ma.array([1, 2], mask=[True, False])}, masked=True)
+    write_table(table, tmp_path / "t.fits")
+    assert list(fits.getheader(tmp_path / "t.fits", 1)["TNULL*"]) == ["TNULL2"]
+
+
 @pytest.mark.parametrize("name", ["t.ecsv", "t.vot"])
 def test_other_formats_have_descriptions_and_ucds(tmp_path, redshifts, name):
     write_table(redshifts, tmp_path / name)
