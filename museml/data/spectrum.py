@@ -82,10 +82,12 @@ class OneSpectrum:
                 "wavelength, flux and variance must have one shape (n,); "
                 f"{self.id!r} has {self.wave.shape}, {self.flux.shape} and {self.var.shape}; correct the arrays"
             )
-        if len(self.wave) < 2 or not np.all(np.diff(self.wave) > 0):
+        if len(self.wave) < 2:
             raise InputError(
-                f"wavelengths must increase over 2 pixels or more; those of {self.id!r} do not; sort the spectrum"
+                f"a spectrum must have at least 2 pixels; {self.id!r} has {len(self.wave)}; give all of it"
             )
+        if not np.all(np.diff(self.wave) > 0):
+            raise InputError(f"wavelengths must increase; those of {self.id!r} do not; sort the spectrum")
 
     def _flags(self, negative):
         flags = PredictionFlag.BAD_ERRORS if negative else PredictionFlag.NONE
@@ -109,7 +111,7 @@ def from_mpdaf(spectrum, name, lines=None):
     if spectrum.wave is None:
         raise InputError(f"a spectrum must have a wavelength axis; {name!r} has none; give it wave=WaveCoord(...)")
     if spectrum.var is None:
-        raise _no_variance(name, "give it var=...")
+        raise _no_variance(name, "add the extension STAT to the file, or give the Spectrum var=...")
     medium = medium_of(spectrum.wave.wcs.wcs.ctype[0])
     if not medium:
         raise _no_medium(name, "set CTYPE1 (WaveCoord: ctype) to 'AWAV' for air or 'WAVE' for vacuum")

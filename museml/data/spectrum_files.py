@@ -5,6 +5,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
@@ -129,6 +130,7 @@ def opened(path):
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*truncated.*", category=AstropyUserWarning)
+            warnings.filterwarnings("ignore", message=".*multiple slashes", category=u.UnitsWarning)
             with fits.open(path) as hdus:
                 hdus.readall()
                 yield hdus

@@ -120,6 +120,13 @@ def test_fits_table(tmp_path):
     np.testing.assert_allclose(only(tmp_path / "t.fits").errors[0], 0.5)
 
 
+def test_units_as_the_pipeline_writes_them_are_read_quietly(tmp_path):
+    spectrum().write(str(tmp_path / "s.fits"))
+    with fits.open(tmp_path / "s.fits", mode="update") as hdus:
+        hdus["DATA"].header["BUNIT"] = "1e-20 erg/s/cm**2/Angstrom"
+    assert only(tmp_path / "s.fits").unit == UNIT  # a warning would be an error
+
+
 @pytest.mark.parametrize("unit", [UNIT, u.Unit("W / (m2 um)")])
 @pytest.mark.parametrize("in_data", [True, False])
 def test_file_of_specutils(tmp_path, unit, in_data):
@@ -210,6 +217,7 @@ def test_coverage_below_half_is_flagged():
         (Table({"wave": WAVE, "flux": FLUX}, meta={"medium": "air"}), "must have variances.*'ivar'"),
         (QTable({"x": WAVE}), "must have the columns wave, flux and ivar"),
         (table(wave=WAVE[::-1] * u.AA), "must increase"),
+        (table()[:1], "at least 2 pixels; '1' has 1; give all of it"),
         (source(A=spectrum(), B=spectrum()), "REFSPEC"),
         (3.0, "received float"),
         ([], "at least one spectrum"),
@@ -250,7 +258,7 @@ def test_file_with_an_incomplete_axis(tmp_path, card, reason):
 
 def test_file_without_variance_and_cube(tmp_path):
     spectrum(var=None).write(str(tmp_path / "s.fits"))
-    with pytest.raises(InputError, match="must have variances"):
+    with pytest.raises(InputError, match=r"must have variances.*add the extension STAT to the file"):
         only(tmp_path / "s.fits")
     fits.PrimaryHDU(np.zeros((3, 3, 3))).writeto(tmp_path / "cube.fits")
     with pytest.raises(InputError, match="has 3; for a cube use"):
