@@ -82,7 +82,7 @@ class PredictionFlag(enum.IntFlag):
 
     NONE = 0
     UNREADABLE = 1  #: the input could not be read; the row holds no answer
-    NO_DATA = 2  #: no valid pixel, or no pixel with a valid error
+    NO_DATA = 2  #: no valid pixel with a valid error, or too few to tell a line from the continuum
     CONSTANT = 4  #: the spectrum is constant: it holds no information
     BAD_ERRORS = 8  #: negative or zero variances were masked
     LOW_COVERAGE = 16  #: less than half of the pixels are valid

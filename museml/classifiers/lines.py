@@ -21,6 +21,8 @@ __all__ = ["LineClassifier"]
 
 #: least and greatest limit of the redshifts considered
 Z_MAX = (0.001, 6.7)
+#: fewest valid pixels that can tell a line from the continuum
+FEWEST = 30
 #: emission above this signal-to-noise ratio is kept out of the continuum
 EMISSION = 4.0
 #: broader emission, such as that of quasars, counts as continuum, Angstrom
@@ -85,7 +87,7 @@ class LineClassifier(Classifier):
         check_flag("stars", self.stars)
 
     def _answer(self, row, axis):
-        if row.mask.all() or row.flags[0] & PredictionFlag.CONSTANT:
+        if _is_short(row) or row.flags[0] & PredictionFlag.CONSTANT:
             return _Answer.none(row)
         view = _View(row, axis)
         return _decide(row, view, posterior(view.evidence(), z_max=self.z_max, use_stars=self.stars))
@@ -102,8 +104,12 @@ class _Answer:
 
     @classmethod
     def none(cls, row):
-        flags = int(row.flags[0]) | (PredictionFlag.NO_DATA if row.mask.all() else 0)
+        flags = int(row.flags[0]) | (PredictionFlag.NO_DATA if _is_short(row) else 0)
         return cls("unknown", (np.nan,) * 7, int(flags), np.zeros(N_CELLS, np.float32))
+
+
+def _is_short(row):
+    return np.count_nonzero(~row.mask) < FEWEST
 
 
 class _View:

@@ -104,6 +104,21 @@ def test_masked_and_constant_rows_keep_their_place():
     assert answer["pz"][1].sum() == 0
 
 
+@pytest.mark.parametrize("masked", [False, True], ids=["short", "masked"])
+def test_a_few_pixels_say_nothing(masked):
+    batch = spectrum(0.32, GALAXY)
+    few = slice(1000, 1005)
+    if masked:
+        batch.mask[0, :1000] = batch.mask[0, 1005:] = True
+    else:
+        parts = batch.values[:, few], batch.errors[:, few], batch.mask[:, few]
+        batch = Batch(batch.ids, *parts, batch.axis[few], "air")
+    (row,) = classify(batch)
+    assert row["class"] == "unknown"
+    assert row["flags"] & PredictionFlag.NO_DATA
+    assert np.ma.is_masked(row["z"])
+
+
 def test_gaps_do_not_matter():
     batch = spectrum(0.32, GALAXY)
     batch.mask[0, 1000:1400] = True
