@@ -208,6 +208,7 @@ def test_a_bad_cube_leaves_no_folder(tmp_path, settings):
         ({"detector": "lnes"}, UnknownNameError, "did you mean 'lines'"),
         ({"classifier": "reality"}, SettingError, "'reality' takes cutout, a run needs a plugin that takes spectrum"),
         ({"detector_settings": {"treshold": 5}}, SettingError, "no setting 'treshold'"),
+        ({"detector_settings": {"threshold": 1}}, SettingError, "threshold must be"),
         ({"jobs": 0}, SettingError, "jobs must be a whole number from 1, not 0"),
         ({"format": "csv"}, SettingError, "must be one of fits, ecsv, votable, not 'csv'"),
         ({"resume": True, "overwrite": True}, SettingError, "choose one"),
