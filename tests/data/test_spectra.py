@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -123,8 +125,10 @@ def test_fits_table(tmp_path):
 def test_units_as_the_pipeline_writes_them_are_read_quietly(tmp_path):
     spectrum().write(str(tmp_path / "s.fits"))
     with fits.open(tmp_path / "s.fits", mode="update") as hdus:
-        hdus["DATA"].header["BUNIT"] = "1e-20 erg/s/cm**2/Angstrom"
-    assert only(tmp_path / "s.fits").unit == UNIT  # a warning would be an error
+        hdus["DATA"].header["BUNIT"] = "10**(-20)*erg/s/cm**2/Angstrom"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", u.UnitsWarning)
+        assert only(tmp_path / "s.fits").unit == UNIT
 
 
 @pytest.mark.parametrize("unit", [UNIT, u.Unit("W / (m2 um)")])
