@@ -1,5 +1,7 @@
 """The progress bar of a run, on stderr."""
 
+from threading import RLock
+
 from tqdm import tqdm
 
 __all__ = ["Progress"]
@@ -18,7 +20,7 @@ class Progress:
 
     def __init__(self, title, shown=True):
         self._title = title
-        self._bar = tqdm(total=1, disable=None if shown else True, leave=False, bar_format=_FORMAT)
+        self._bar = _Bar(total=1, disable=None if shown else True, leave=False, bar_format=_FORMAT)
 
     def __enter__(self):
         return self
@@ -38,6 +40,12 @@ class Progress:
     def advance(self, units=1):
         """Count units of work as done."""
         self._bar.update(units)
+
+
+class _Bar(tqdm):
+    """A bar with a lock for threads only: one for processes, tqdm's default, outlives a worker that is ended."""
+
+    _lock = RLock()
 
 
 _FORMAT = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed}"
