@@ -146,7 +146,7 @@ def _stack(rows):
 
 def _expand(data):
     """Yield (name or None, function that makes the OneSpectrum of a name) for each spectrum in the data."""
-    if isinstance(data, (str, os.PathLike)):
+    if _is_path(data):
         yield from _expand_path(Path(data))
     elif isinstance(data, Source):
         yield str(data.header["ID"]), partial(one.from_source, data)
@@ -159,19 +159,28 @@ def _expand(data):
     elif isinstance(data, Batch):
         yield from ((name, partial(_row, data, i)) for i, name in enumerate(data.ids))
     elif isinstance(data, Iterable) and not isinstance(data, (Cube, dict, bytes, np.ndarray)):
-        for item in data:
-            yield from _expand(item)
+        yield from _expand_items(data)
     else:
         yield None, partial(_refuse, data)
 
 
-def _expand_path(path):
+def _expand_items(items):
+    names = files.names(filter(_is_path, items)) if isinstance(items, (list, tuple)) else {}
+    for item in items:
+        yield from _expand_path(Path(item), names.get(item)) if _is_path(item) else _expand(item)
+
+
+def _is_path(item):
+    return isinstance(item, (str, os.PathLike))
+
+
+def _expand_path(path, name=None):
     if path.is_dir():
         yield from _expand_folder(path)
         return
     catalogue = files.catalogue_in(path)
     if catalogue is None:
-        yield one.stem(path), lambda name: files.read_spectrum(path)
+        yield name or one.stem(path), partial(_read_row, path)
     else:
         yield from _expand_catalogue(catalogue, path)
 
@@ -180,8 +189,8 @@ def _expand_folder(folder):
     found = files.files_in(folder)
     if not found:
         yield folder.name, partial(_refuse_folder, folder)
-    for file in found:
-        yield one.stem(file), lambda name, file=file: files.read_spectrum(file)
+    for file, name in files.names(found).items():
+        yield name, partial(_read_row, file)
 
 
 def _expand_table(table):

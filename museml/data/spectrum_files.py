@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from museml.data.spectral import medium_of
 from museml.data.spectrum import from_mpdaf, from_source, from_table, stem
 from museml.errors import InputError
 
-__all__ = ["catalogue_in", "files_in", "is_catalogue", "read_spectrum", "source_files"]
+__all__ = ["catalogue_in", "files_in", "is_catalogue", "names", "read_spectrum", "source_files"]
 
 ENDINGS = (".fits", ".fit", ".fits.gz", ".ecsv")
 
@@ -24,6 +25,17 @@ ENDINGS = (".fits", ".fit", ".fits.gz", ".ecsv")
 def files_in(folder):
     """Return the files of a folder that may hold a spectrum, by name."""
     return sorted(path for path in folder.iterdir() if path.name.lower().endswith(ENDINGS))
+
+
+def names(paths):
+    """Return the name of each file: its stem, or, where other files have the same, folder and file."""
+    paths = list(paths)
+    count = Counter(stem(path) for path in {Path(path) for path in paths})
+    return {path: stem(path) if count[stem(path)] == 1 else _long_name(Path(path)) for path in paths}
+
+
+def _long_name(path):
+    return f"{path.resolve().parent.name}/{path.name}"
 
 
 def read_spectrum(path):

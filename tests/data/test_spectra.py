@@ -116,6 +116,17 @@ def test_files_and_folders(tmp_path):
     assert only(str(tmp_path / "b.fits")).ids == ("b",)
 
 
+def test_files_of_one_name_keep_apart(tmp_path):
+    paths = [tmp_path / "one" / "a.fits", tmp_path / "two" / "a.fits", tmp_path / "two" / "b.fits"]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        spectrum().write(str(path))
+    assert only(paths).ids == ("one/a.fits", "two/a.fits", "b")
+    assert only(paths[1:]).ids == ("a", "b")
+    Table(table()).write(tmp_path / "two" / "a.ecsv")
+    assert only(tmp_path / "two").ids == ("two/a.ecsv", "two/a.fits", "b")
+
+
 def test_fits_table(tmp_path):
     made = Table(table())
     made.write(tmp_path / "t.fits")
