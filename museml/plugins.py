@@ -3,6 +3,7 @@
 import os
 import warnings
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import metadata
 
@@ -119,6 +120,7 @@ def _implementations(module):
     for hook in HOOKS.values():
         if callable(getattr(module, hook, None)) and not manager.parse_hookimpl_opts(module, hook):
             raise PluginError(f"{hook} is not marked; put @museml.hookimpl above it")
+    _check_names(module, manager)
     manager.register(module)
     manager.check_pending()
     found = [
@@ -127,6 +129,18 @@ def _implementations(module):
     if not found:
         raise PluginError(f"it implements no hook; known: {', '.join(HOOKS.values())}")
     return found
+
+
+def _check_names(module, manager):
+    """Refuse functions marked as hooks whose names are no hook's."""
+    known = list(HOOKS.values())
+    for name in dir(module):
+        options = manager.parse_hookimpl_opts(module, name)
+        hook = options and (options.get("specname") or name)
+        if hook and hook not in known:
+            close = get_close_matches(hook, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise PluginError(f"no hook is called {hook!r}; known: {', '.join(known)}{hint}")
 
 
 def _specs(hook, function):

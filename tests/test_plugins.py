@@ -66,7 +66,10 @@ BROKEN = {
     "import error": ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
     "syntax error": ("def museml_detectors(:", "SyntaxError"),
     "exit": ("raise SystemExit(3)", "SystemExit: 3"),
-    "misspelt hook": (GOOD.replace("_detectors", "_detektors"), "museml_detektors"),
+    "misspelt hook": (
+        GOOD.replace("_detectors", "_detektors"),
+        "'museml_detektors'; known: .*; did you mean 'museml_detectors'",
+    ),
     "wrong argument": (GOOD.replace("()", "(cube)"), "Argument.*cube"),
     "no hook": ("x = 1", "implements no hook; known: museml_detectors"),
     "not marked": (GOOD.replace("@hookimpl", ""), "museml_detectors is not marked; put @museml.hookimpl above it"),
