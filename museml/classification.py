@@ -94,7 +94,8 @@ class Classifier(Component, ABC):
         """Return the `Predictions` of a `~museml.data.batch.Batch`, row by row."""
 
     def _part(self, batch):
-        table = self.predict(batch)
+        with self.blamed("classifier"):
+            table = self.predict(batch)
         if not isinstance(table, self.predictions):
             raise ContractError(
                 f"classifier {self.name!r} returned {type(table).__name__}; return {self.predictions.__name__}"

@@ -2,10 +2,11 @@
 
 import inspect
 import json
+from contextlib import contextmanager
 from importlib import metadata
 
 from museml._version import __version__
-from museml.errors import SettingError
+from museml.errors import MusemlError, PluginError, SettingError
 
 __all__ = ["Component"]
 
@@ -64,6 +65,28 @@ class Component:
             "MODEL_ID": "",
             "SETTINGS": json.dumps(self.settings(), sort_keys=True, default=str),
         }
+
+    @contextmanager
+    def blamed(self, word):
+        """Turn what a third party's code raises unexpectedly into a `PluginError` that names it.
+
+        Parameters
+        ----------
+        word : str
+            What it is: 'detector' or 'classifier'.
+        """
+        try:
+            yield
+        except MusemlError:
+            raise
+        except Exception as error:
+            package = type(self).__module__.partition(".")[0]
+            if package == "museml":
+                raise
+            raise PluginError(
+                f"{word} {self.name!r} of package {package!r} failed: {type(error).__name__}: {error}; "
+                "report it to its authors with what 'museml --debug ...' shows"
+            ) from error
 
     def __repr__(self):
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings().items())

@@ -72,7 +72,8 @@ class Detector(Component, ABC):
             If the detector breaks its contract.
         """
         data = prepare(data, self.accepts[0])
-        detections = self.find(data)
+        with self.blamed("detector"):
+            detections = self.find(data)
         if not isinstance(detections, Detections):
             raise ContractError(
                 f"detector {self.name!r} returned {type(detections).__name__}; return museml.Detections"

@@ -3,7 +3,7 @@ import pytest
 from astropy import units as u
 
 from museml import Detections, Detector
-from museml.errors import ContractError, InputError
+from museml.errors import ContractError, InputError, PluginError
 
 
 class Fixed(Detector):
@@ -69,3 +69,22 @@ def test_what_is_no_cube_is_refused(found):
 
 def test_every_column_is_described():
     assert all(field.description and field.ucd for field in Detections.fields)
+
+
+def test_what_a_plugin_raises_names_it_and_keeps_the_cause(cube):
+    class Failing(Fixed):
+        def find(self, data):
+            return 1 / 0
+
+    with pytest.raises(PluginError, match=r"detector 'fixed' of package .* failed: ZeroDivisionError") as caught:
+        Failing().detect(cube)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_an_error_of_museml_passes_through_a_plugin(cube):
+    class Refusing(Fixed):
+        def find(self, data):
+            raise InputError("no such cube")
+
+    with pytest.raises(InputError, match=r"^no such cube$"):
+        Refusing().detect(cube)
