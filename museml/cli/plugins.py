@@ -4,6 +4,7 @@ import json
 
 import click
 
+from museml.errors import MusemlError
 from museml.plugins import load_plugins
 
 __all__ = ["plugins"]
@@ -13,9 +14,10 @@ COLUMNS = ("name", "kind", "accepts", "package", "version", "state", "reason")
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
-def plugins(as_json):
+@click.option("--check", is_flag=True, help="Import each thing, to see that it is there; takes some seconds.")
+def plugins(as_json, check):
     """List detectors, classifiers, models and commands, and the plugins that failed."""
-    rows = _rows(load_plugins())
+    rows = _rows(load_plugins(), check)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -23,14 +25,30 @@ def plugins(as_json):
         click.echo(line)
 
 
-def _rows(loaded):
+def _rows(loaded, check):
     """Return one dictionary per registered thing, then one per plugin that failed."""
-    rows = [
-        _row(entry.spec.name, entry.kind, entry.spec.accepts, entry.package, entry.version, "ok", "")
-        for entry in loaded.registry.entries()
-    ]
+    rows = [_entry_row(entry, _problem(entry) if check else "") for entry in loaded.registry.entries()]
     failed = [plugin for plugin in loaded.found if plugin.reason]
     return rows + [_row(p.name, "plugin", (), p.package, p.version, p.state, p.reason) for p in failed]
+
+
+def _entry_row(entry, problem):
+    spec, state = entry.spec, "failed" if problem else "ok"
+    return _row(spec.name, entry.kind, spec.accepts, entry.package, entry.version, state, problem)
+
+
+def _problem(entry):
+    """Return why a registered thing cannot be loaded, or nothing."""
+    try:
+        if entry.kind == "model":
+            from museml.model import load_model
+
+            load_model(entry.spec.name)
+        else:
+            entry.load()
+    except MusemlError as error:
+        return str(error)
+    return ""
 
 
 def _row(*values):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -110,6 +111,24 @@ def test_a_broken_plugin_is_listed_with_its_reason(shell, monkeypatch):
     assert "ZeroDivisionError" in result.stdout
     row = json.loads(shell("plugins", "--json").stdout)[-1]
     assert (row["kind"], row["state"]) == ("plugin", "failed")
+
+
+def test_a_target_that_is_not_there_is_found_by_the_check(shell, monkeypatch):
+    from museml.plugins import Plugins
+
+    found, module = Plugins(), types.ModuleType("empty")
+    module.museml_detectors = museml.hookimpl(lambda: [museml.Spec("empty", "museml.nothing:Nothing", ("cube",))])
+    found.load("empty", "empty-package", "2.0", lambda: module)
+    monkeypatch.setattr("museml.cli.plugins.load_plugins", lambda: found)
+    (row,) = json.loads(shell("plugins", "--json").stdout)
+    assert row["state"] == "ok"
+    (row,) = json.loads(shell("plugins", "--check", "--json").stdout)
+    assert row["state"] == "failed"
+    assert "of package 'empty-package' cannot be loaded from 'museml.nothing:Nothing'" in row["reason"]
+
+
+def test_what_museml_registers_is_there(shell):
+    assert {row["state"] for row in json.loads(shell("plugins", "--check", "--json").stdout)} == {"ok"}
 
 
 def test_run_writes_the_folder_and_prints_the_catalogue(shell, cube_file, tmp_path):
