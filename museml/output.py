@@ -29,6 +29,8 @@ __all__ = [
     "write_table",
 ]
 
+PART = ".museml-part"  # ends the names of files that are not whole yet, and of no others
+
 #: format of a table -> suffix of its file
 FORMATS = {"fits": ".fits", "ecsv": ".ecsv", "votable": ".vot"}
 #: suffix of a table's file -> its format
@@ -56,7 +58,7 @@ def whole_file(path):
         If the file cannot be written: a full disk, no permission, ...
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{PART}")
     try:
         yield part
         _flush(part)
@@ -102,7 +104,7 @@ def make_folder(path):
 
 def remove_parts(folder):
     """Remove what a killed run left half-written below a folder."""
-    for part in Path(folder).rglob(".*.part"):
+    for part in Path(folder).rglob(f".*{PART}"):
         _remove(part)
 
 

@@ -86,10 +86,11 @@ def test_a_file_is_no_folder(tmp_path):
 
 def test_parts_of_a_killed_run_are_removed(tmp_path):
     (tmp_path / "plots").mkdir()
-    (tmp_path / "plots" / ".a.png.part").write_text("half")
+    (tmp_path / "plots" / ".a.png.museml-part").write_text("half")
     (tmp_path / "plots" / "b.png").write_text("whole")
+    (tmp_path / "plots" / ".download.part").write_text("somebody else's")
     remove_parts(tmp_path)
-    assert os.listdir(tmp_path / "plots") == ["b.png"]
+    assert sorted(os.listdir(tmp_path / "plots")) == [".download.part", "b.png"]
 
 
 @pytest.mark.parametrize("name", ["t.fits", "t.ecsv", "t.vot"])

@@ -359,7 +359,7 @@ def test_ctrl_c_in_a_real_run_ends_cleanly_and_it_resumes(cube_file, tmp_path):
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 130, errors
     assert errors.strip() == "museml: stopped; files written so far are whole"
-    assert not list(out.rglob(".*.part"))
+    assert not list(out.rglob(".*.museml-part"))
     done = subprocess.run([sys.executable, "-m", "museml", *options, "--resume"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "2 sources" in done.stdout

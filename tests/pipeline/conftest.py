@@ -57,7 +57,7 @@ def assert_same(one, other):
             assert np.allclose(first.spectra[key].data.filled(-1), second.spectra[key].data.filled(-1))
         for key in ("lines", "z"):
             assert_same_table(getattr(first, key), getattr(second, key))
-    assert not list(one.rglob(".*.part")) + list(other.rglob(".*.part"))
+    assert not list(one.rglob(".*.museml-part")) + list(other.rglob(".*.museml-part"))
     assert not (one / "extracted").exists()
 
 

@@ -29,7 +29,7 @@ def test_a_killed_run_resumes_and_ends_the_same(cube_file, finished, tmp_path, f
         time.sleep(0.002)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    (out / ".catalog.fits.part").write_text("half")
+    (out / ".catalog.fits.museml-part").write_text("half")
     museml.run(cube_file, out, resume=True, **settings)
     same(finished, out)
 
@@ -43,7 +43,7 @@ def test_ctrl_c_leaves_nothing_half_written(cube_file, finished, tmp_path, faili
     failing(tasks, name, KeyboardInterrupt(), at)
     with pytest.raises(KeyboardInterrupt):
         museml.run(cube_file, tmp_path / "out", **settings)
-    assert not list((tmp_path / "out").rglob(".*.part"))
+    assert not list((tmp_path / "out").rglob(".*.museml-part"))
     assert "stopped: KeyboardInterrupt" in (tmp_path / "out" / "run.log").read_text()
     museml.run(cube_file, tmp_path / "out", resume=True, **settings)
     same(finished, tmp_path / "out")
@@ -64,7 +64,7 @@ def test_a_full_disk_is_one_line_and_the_run_resumes(cube_file, finished, tmp_pa
     with pytest.raises(OutputError, match=r"No space left on device; free some space") as caught:
         museml.run(cube_file, tmp_path / "out", **settings)
     assert "\n" not in str(caught.value)
-    assert not list((tmp_path / "out").rglob(".*.part"))
+    assert not list((tmp_path / "out").rglob(".*.museml-part"))
     museml.run(cube_file, tmp_path / "out", resume=True, **settings)
     same(finished, tmp_path / "out")
 
