@@ -265,7 +265,18 @@ def _wavelengths(cube, name):
             f"the wavelength axis must have a unit of length; {name!r} has {str(cube.wave.unit)!r}; "
             "set CUNIT3, for example to 'Angstrom'"
         )
+    _check_linear(cube.wave, name)
     return medium, cube.wave.coord(np.arange(cube.shape[0]), unit=u.Angstrom)
+
+
+def _check_linear(wave, name):
+    """Refuse what is not linear in wavelength (Greisen et al. 2006: an ending such as '-LOG') or decreases."""
+    ctype, step = wave.get_ctype(), wave.get_step(unit=u.Angstrom)
+    if ctype[4:].strip() or not step > 0:
+        raise InputError(
+            f"the wavelength axis must increase in equal steps; {name!r} has CTYPE3 {ctype!r} and a step of "
+            f"{step:g} Angstrom; resample it, for example with specutils.manipulation"
+        )
 
 
 def _scale(cube, name):

@@ -99,6 +99,14 @@ def test_cube_is_not_changed(make):
             {"wave": WaveCoord(crval=4750.0, cdelt=1.25, cunit=u.dimensionless_unscaled, ctype="AWAV")},
             "must have a unit of length",
         ),
+        (
+            {"wave": WaveCoord(crval=4800.0, cdelt=-1.25, cunit=u.angstrom, ctype="AWAV", shape=SHAPE[0])},
+            "must increase in equal steps.*'AWAV' and a step of -1.25",
+        ),
+        (
+            {"wave": WaveCoord(crval=4750.0, cdelt=1.25, cunit=u.angstrom, ctype="AWAV-LOG", shape=SHAPE[0])},
+            "must increase in equal steps.*'AWAV-LOG'",
+        ),
         ({"unit": u.dimensionless_unscaled}, "must be in flux density"),
         ({"data": np.full(SHAPE, np.nan)}, "must have valid voxels"),
         ({"data": np.ones((1, 1, 1))}, "at least 2 wavelengths"),
