@@ -126,11 +126,13 @@ class CubeData:
         return self._cube
 
     def sha256(self):
-        """Return the SHA-256 of the file, or of data and variance when there is no file."""
+        """Return the SHA-256 of the file; without one that of data, variance, wavelengths, coordinates and PSF."""
         digest = hashlib.sha256()
         if self.path:
             with open(self.path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
+        frame = (self.medium, self.wave.tolist(), self.wcs.to_header().tostring(), self.psf)
+        digest.update(repr(frame).encode())
         for start in range(0, self.shape[0], CHUNK):
             for values in self.block(start, min(start + CHUNK, self.shape[0])):
                 digest.update(np.ascontiguousarray(values).data)

@@ -154,7 +154,8 @@ def from_specutils(spectrum, name, row=None):
         raise _no_medium(name, "set spectrum.meta['medium'] to 'air' or 'vacuum'")
     wave = _angstrom(spectrum.spectral_axis, name)
     order = slice(None, None, -1 if wave[0] > wave[-1] else 1)
-    var = spectrum.uncertainty.represent_as(VarianceUncertainty).array
+    variance = spectrum.uncertainty.represent_as(VarianceUncertainty)
+    var = _in_unit(variance.array * u.Unit(variance.unit or ""), spectrum.flux.unit**2, name)
     mask = None if spectrum.mask is None else pick(spectrum.mask)[order]
     flux = pick(spectrum.flux.value)[order]
     return OneSpectrum(name, wave[order], medium, flux, pick(var)[order], mask, spectrum.flux.unit)
@@ -178,10 +179,11 @@ def from_table(table, name):
     if not medium:
         raise _no_medium(name, "set table.meta['medium'] (in a file: 'MEDIUM') to 'air' or 'vacuum'")
     wave, flux, ivar = (_quantity(table[columns[column]]) for column in ("wave", "flux", "ivar"))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        var = np.where(ivar.value == 0, np.nan, 1 / ivar.value)
-        if columns["ivar"].lower() == "uncertainty":
-            var = ivar.to_value(flux.unit) ** 2
+    if columns["ivar"].lower() == "uncertainty":
+        var = _in_unit(ivar, flux.unit, name) ** 2
+    else:
+        ivar = _in_unit(ivar, flux.unit**-2, name)
+        var = 1 / np.where(ivar == 0, np.nan, ivar)
     return OneSpectrum(name, _angstrom(wave, name), medium, flux.value, var, None, flux.unit)
 
 
@@ -193,6 +195,19 @@ def _quantity(column):
         return np.where(mask, np.nan, values.value) * column.unit
     values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
     return values * u.Unit(column.unit or "")
+
+
+def _in_unit(errors, unit, name):
+    """Return the values of errors in a unit that goes with the flux; without a unit of their own they are in it."""
+    if errors.unit == u.dimensionless_unscaled:
+        return errors.value
+    try:
+        return errors.to_value(unit)
+    except u.UnitConversionError:
+        raise InputError(
+            f"errors must have a unit that goes with the flux, here {str(unit)!r}; {name!r} has "
+            f"{str(errors.unit)!r}; correct the unit"
+        ) from None
 
 
 def _medium_of_meta(meta):

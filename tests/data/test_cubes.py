@@ -68,6 +68,15 @@ def test_hash_changes_with_one_voxel(make):
     assert open_cube(make(data=data)).sha256() != before
 
 
+def test_hash_changes_with_the_wavelengths_and_the_sky(make):
+    moved = WaveCoord(crval=5250.0, cdelt=1.25, cunit=u.angstrom, ctype="AWAV", shape=SHAPE[0])
+    turned = WCS(crval=(-27.8, 53.2), cdelt=(0.2 / 3600, -0.2 / 3600), deg=True, shape=SHAPE[1:])
+    data = np.ones(SHAPE)
+    cubes = make(data=data), make(data=data, wave=moved), make(data=data, wcs=turned)
+    assert len({open_cube(cube).sha256() for cube in cubes}) == 3
+    assert open_cube(make(data=data)).sha256() == open_cube(cubes[0]).sha256()
+
+
 def test_negative_variances_are_masked_with_a_warning(make):
     var = np.full(SHAPE, 4.0)
     var[0, 0, :3] = -1

@@ -283,3 +283,25 @@ def test_file_without_variance_and_cube(tmp_path):
 def test_empty_folder(tmp_path):
     with pytest.raises(InputError, match="folder must hold"):
         only(tmp_path)
+
+
+def test_errors_in_another_unit_than_the_flux_are_converted():
+    from specutils import Spectrum as AstroSpectrum
+
+    thousand = 1000 * UNIT
+    made = AstroSpectrum(
+        flux=FLUX * UNIT,
+        spectral_axis=WAVE * u.AA,
+        uncertainty=StdDevUncertainty(np.full(N, 3e-3), unit=u.Unit(thousand)),
+        meta={"medium": "air"},
+    )
+    columns = {"wave": WAVE * u.AA, "flux": FLUX * UNIT}
+    table = QTable(columns | {"ivar": np.full(N, 1 / 9e-6) * u.Unit(thousand) ** -2}, meta={"medium": "air"})
+    for data in (made, table):
+        assert only(data).errors[0] == pytest.approx(3.0, rel=1e-5)
+
+
+def test_errors_must_go_with_the_flux():
+    columns = {"wave": WAVE * u.AA, "flux": FLUX * UNIT, "ivar": np.ones(N) * u.s}
+    with pytest.raises(InputError, match="must have a unit that goes with the flux"):
+        only(QTable(columns, meta={"medium": "air"}))
