@@ -9,6 +9,7 @@ from museml.component import Component
 from museml.config import conf
 from museml.data import prepare
 from museml.errors import ContractError
+from museml.settings import check_number
 
 __all__ = ["Classifier", "Predictions", "Redshifts"]
 
@@ -80,7 +81,8 @@ class Classifier(Component, ABC):
         ContractError
             If the classifier breaks its contract.
         """
-        size = batch_size or conf.batch_size
+        size = conf.batch_size if batch_size is None else batch_size
+        check_number("batch_size", size, 1, example=256, whole=True)
         batches = prepare(data, self.accepts[0])
         tables = [self._part(b.rows(i, i + size)) for b in batches for i in range(0, len(b), size)]
         if not tables:

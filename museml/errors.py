@@ -84,7 +84,7 @@ class PredictionFlag(enum.IntFlag):
     UNREADABLE = 1  #: the input could not be read; the row holds no answer
     NO_DATA = 2  #: no valid pixel with a valid error, or too few to tell a line from the continuum
     CONSTANT = 4  #: the spectrum is constant: it holds no information
-    BAD_ERRORS = 8  #: negative or zero variances were masked
+    BAD_ERRORS = 8  #: negative variances were masked
     LOW_COVERAGE = 16  #: less than half of the pixels are valid
     SINGLE_LINE = 32  #: the redshift hangs on one line
     AMBIGUOUS = 64  #: another redshift is not much less probable

@@ -3,7 +3,7 @@ import pytest
 from astropy import units as u
 
 from museml import Batch, Classifier, Predictions, Redshifts, conf
-from museml.errors import ContractError, InputError
+from museml.errors import ContractError, InputError, SettingError
 
 
 class Mean(Classifier):
@@ -96,3 +96,9 @@ def test_a_redshift_is_a_prediction_with_z():
     names = [field.name for field in Redshifts.fields]
     assert names == ["id", "class", "z", "z_err", "p", "z_2", "p_2", "z_3", "p_3", "flags"]
     assert all(field.description and field.ucd for field in Redshifts.fields)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "many"])
+def test_the_batch_size_must_be_a_number_of_rows(batch, size):
+    with pytest.raises(SettingError, match="batch_size must be a whole number from 1, not"):
+        Mean().classify(batch, batch_size=size)
