@@ -8,7 +8,10 @@ from importlib import metadata
 from museml._version import __version__
 from museml.errors import MusemlError, PluginError, SettingError
 
-__all__ = ["Component"]
+__all__ = ["PROVENANCE", "Component"]
+
+#: keys of the metadata of every result
+PROVENANCE = ("PLUGIN", "PLUGIN_V", "MUSEML_V", "MODEL", "MODEL_ID", "SETTINGS")
 
 
 class Component:

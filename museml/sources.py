@@ -4,13 +4,13 @@ import numpy as np
 from astropy.table import Table
 
 from museml.classification import Redshifts
+from museml.component import PROVENANCE
 
 __all__ = ["NOT_KNOWN", "line_redshift", "redshift_grid", "write_prediction"]
 
 #: what MPDAF takes for "no redshift" in `Source.add_z`
 NOT_KNOWN = -9999
 RANKS = ("", "_2", "_3")
-PROVENANCE = ("PLUGIN", "PLUGIN_V", "MUSEML_V", "MODEL", "MODEL_ID", "SETTINGS")
 
 
 def write_prediction(source, predictions, row=0):

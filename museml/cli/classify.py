@@ -19,7 +19,7 @@ COLUMNS = ("id", "class", "z", "z_err", "p", "z_2", "p_2", "z_3", "p_3", "flags"
 @config_option
 def classify(files, out, classifier, assignments, config):
     """Give redshifts and classes to spectra: files of MPDAF, specutils or tables, or folders of them or of runs."""
-    from museml.api import get_classifier
+    from museml.api import DEFAULT_CLASSIFIER, get_classifier
     from museml.cli.tables import text_of
     from museml.errors import PredictionFlag
     from museml.output import check_target, format_of, write_table
@@ -27,7 +27,7 @@ def classify(files, out, classifier, assignments, config):
     if out:
         format_of(out)
         check_target(out)
-    name, chosen = settings("classifier", classifier, "lines", read_config(config), assignments, alone=True)
+    name, chosen = settings("classifier", classifier, DEFAULT_CLASSIFIER, read_config(config), assignments, alone=True)
     namer = get_classifier(name, **chosen)
     namer.check_accepts("spectrum", "'museml classify'")
     predictions = namer.classify([_spectra(file) for file in files])

@@ -25,10 +25,10 @@ COLUMNS = ("id", "source", "kind", "ra", "dec", "wave", "fwhm", "snr", "flux", "
 @click.pass_context
 def detect(context, cubes, out, detector, assignments, config):
     """Find emission lines and continuum sources in CUBEs, and write them into a table."""
-    from museml.api import get_detector
+    from museml.api import DEFAULT_DETECTOR, get_detector
     from museml.output import check_target, write_table
 
-    name, chosen = settings("detector", detector, "joint", read_config(config), assignments, alone=True)
+    name, chosen = settings("detector", detector, DEFAULT_DETECTOR, read_config(config), assignments, alone=True)
     finder = get_detector(name, **chosen)
     finder.check_accepts("cube", "'museml detect'")
     targets = _targets(cubes, out)
@@ -51,6 +51,7 @@ def detect(context, cubes, out, detector, assignments, config):
 
 def _targets(cubes, out):
     """Return the file for each cube, and refuse bad names before the work starts."""
+    from museml.data.cubes import cube_name
     from museml.output import SUFFIXES, format_of, make_folder
 
     if len(cubes) == 1:
@@ -60,7 +61,7 @@ def _targets(cubes, out):
         raise SettingError(
             f"the output of several cubes must be a folder; {out!r} has the suffix of a table; rename it"
         )
-    stems = [Path(cube).name.removesuffix(".gz").removesuffix(".fits") for cube in cubes]
+    stems = [cube_name(cube) for cube in cubes]
     if len(set(stems)) < len(stems):
         raise SettingError("cubes of the same name would overwrite each other's tables; detect them one by one")
     make_folder(out)

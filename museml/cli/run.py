@@ -58,10 +58,11 @@ def run(context, cubes, out, detector, classifier, assignments, config, jobs, re
     provenance.json.
     """
     import museml
+    from museml.api import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
 
     sections = read_config(config)
-    detector, of_detector = settings("detector", detector, "joint", sections, assignments)
-    classifier, of_classifier = settings("classifier", classifier, "lines", sections, assignments)
+    detector, of_detector = settings("detector", detector, DEFAULT_DETECTOR, sections, assignments)
+    classifier, of_classifier = settings("classifier", classifier, DEFAULT_CLASSIFIER, sections, assignments)
     catalogs = museml.run(
         cubes[0] if len(cubes) == 1 else list(cubes),
         out,

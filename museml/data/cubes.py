@@ -17,7 +17,7 @@ from museml.data.psf import read_psf
 from museml.data.spectral import medium_of
 from museml.errors import InputError, MusemlWarning
 
-__all__ = ["FLUX_DENSITY", "CubeData", "open_cube"]
+__all__ = ["FLUX_DENSITY", "CubeData", "cube_name", "open_cube"]
 
 #: unit of all data inside museml
 FLUX_DENSITY = u.Unit("1e-20 erg / (s cm2 Angstrom)")
@@ -52,6 +52,11 @@ def open_cube(data):
     raise InputError(f"a cube must be an MPDAF Cube or a path to one, not {type(data).__name__}")
 
 
+def cube_name(path):
+    """Return the name of a cube: its file's, without ``.fits`` and ``.gz``."""
+    return Path(path).name.removesuffix(".gz").removesuffix(".fits")
+
+
 class CubeData:
     """A cube that hands out blocks of wavelength planes, so that memory stays bounded.
 
@@ -82,7 +87,7 @@ class CubeData:
     def __init__(self, cube, path=None):
         self._cube = cube
         self.path = path
-        self.name = Path(path or cube.filename or "cube").name.removesuffix(".gz").removesuffix(".fits")
+        self.name = cube_name(path or cube.filename or "cube")
         self.shape = cube.shape
         self._check_shape()
         self.medium, self.wave = _wavelengths(cube, self.name)

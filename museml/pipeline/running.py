@@ -9,7 +9,7 @@ from mpdaf.obj import Cube
 from mpdaf.sdetect import Catalog
 
 from museml.api import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, get_classifier, get_detector
-from museml.data.cubes import CubeData
+from museml.data.cubes import CubeData, cube_name
 from museml.errors import MusemlError, MusemlWarning, SettingError
 from museml.output import FORMATS
 from museml.pipeline.cube_run import Choice, run_cube
@@ -152,4 +152,4 @@ def _name(cube):
     path = cube.filename if isinstance(cube, Cube) else cube
     if not isinstance(path, (str, os.PathLike)):
         return "cube"
-    return Path(path).name.removesuffix(".gz").removesuffix(".fits")
+    return cube_name(path)

@@ -6,12 +6,11 @@ import json
 import numpy as np
 
 from museml.columns import FixedTable
+from museml.component import PROVENANCE
 from museml.data import KINDS
 from museml.errors import ContractError
 
 __all__ = ["check_class", "check_table", "difference", "make", "require"]
-
-PROVENANCE = ("PLUGIN", "PLUGIN_V", "MUSEML_V", "MODEL", "MODEL_ID", "SETTINGS")
 
 
 def require(holds, subject, rule, seen, remedy):
