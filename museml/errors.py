@@ -89,3 +89,6 @@ class PredictionFlag(enum.IntFlag):
     SINGLE_LINE = 32  #: the redshift hangs on one line
     AMBIGUOUS = 64  #: another redshift is not much less probable
     EDGE = 128  #: the deciding feature is at the end of the wavelength range
+    BLEND = 256  #: two objects share the spectrum; the redshift of the second is z_2
+    DISAGREES = 512  #: the classifier 'nmf' finds another redshift
+    ESTIMATED_ERRORS = 1024  #: the data had no variance; errors were estimated from the scatter
