@@ -230,7 +230,9 @@ def _row(batch, i, name):
     part = batch.rows(i, i + 1)
     errors = np.where(part.mask[0], np.nan, part.errors[0].astype(float))
     wave = part.axis.to_value(u.Angstrom)
-    return one.OneSpectrum(name, wave, part.medium, part.values[0], errors**2, part.mask[0], part.unit, part.lines[0])
+    row = one.OneSpectrum(name, wave, part.medium, part.values[0], errors**2, part.mask[0], part.unit, part.lines[0])
+    row.flags |= int(part.flags[0])
+    return row
 
 
 def _refuse_folder(folder, name):

@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.nddata import VarianceUncertainty
 from astropy.table import Table
 
+from museml.data.scatter import scatter_variance
 from museml.data.spectral import medium_of
 from museml.errors import InputError, PredictionFlag
 
@@ -35,7 +36,7 @@ class OneSpectrum:
     medium : str
         'air' or 'vacuum'.
     flux, var : ndarray, shape (n,)
-        Flux and its variance.
+        Flux and its variance; a variance of None is estimated from the scatter, and flagged.
     mask : ndarray of bool, shape (n,)
         True where the pixel is not valid.
     unit : `~astropy.units.Unit` or None
@@ -57,15 +58,18 @@ class OneSpectrum:
     flags: int = field(default=0, init=False)
 
     def __post_init__(self):
-        self.wave = np.asarray(self.wave, float)
-        self.flux, self.var = np.asarray(self.flux, float), np.asarray(self.var, float)
+        self.wave, self.flux = np.asarray(self.wave, float), np.asarray(self.flux, float)
+        estimated = self.var is None
+        self.var = np.full(self.flux.shape, np.nan) if estimated else np.asarray(self.var, float)
         self._check_axis()
-        masked = np.zeros(self.flux.shape, bool) if self.mask is None else np.array(self.mask, bool)
+        usable = np.isfinite(self.flux) & (True if self.mask is None else ~np.array(self.mask, bool))
+        if estimated:
+            self.var = scatter_variance(self.flux, ~usable)
         with np.errstate(invalid="ignore"):
-            usable = ~masked & np.isfinite(self.flux) & np.isfinite(self.var)
+            usable &= np.isfinite(self.var)
             self.mask = ~(usable & (self.var > 0))
             negative = np.any(usable & (self.var < 0))
-        self.flags = self._flags(negative)
+        self.flags = self._flags(negative) | (int(PredictionFlag.ESTIMATED_ERRORS) if estimated else 0)
 
     @property
     def problem(self):
@@ -110,14 +114,12 @@ def from_mpdaf(spectrum, name, lines=None):
     """Return a `~mpdaf.obj.Spectrum` as OneSpectrum."""
     if spectrum.wave is None:
         raise InputError(f"a spectrum must have a wavelength axis; {name!r} has none; give it wave=WaveCoord(...)")
-    if spectrum.var is None:
-        raise _no_variance(name, "add the extension STAT to the file, or give the Spectrum var=...")
     medium = medium_of(spectrum.wave.wcs.wcs.ctype[0])
     if not medium:
         raise _no_medium(name, "set CTYPE1 (WaveCoord: ctype) to 'AWAV' for air or 'WAVE' for vacuum")
     wave = _angstrom(spectrum.wave.coord(np.arange(spectrum.shape[0])) * u.Unit(spectrum.wave.unit), name)
     mask = np.ma.getmaskarray(spectrum.data)
-    flux, var = np.ma.getdata(spectrum.data), np.ma.getdata(spectrum.var)
+    flux, var = np.ma.getdata(spectrum.data), None if spectrum.var is None else np.ma.getdata(spectrum.var)
     return OneSpectrum(name, wave, medium, flux, var, mask, spectrum.unit, lines)
 
 
@@ -147,44 +149,50 @@ def reference(source, name):
 def from_specutils(spectrum, name, row=None):
     """Return a specutils Spectrum, or a row of one with a two-dimensional flux, as OneSpectrum."""
     pick = (lambda values: values) if row is None else (lambda values: values[row])
-    if spectrum.uncertainty is None:
-        raise _no_variance(name, "give it uncertainty=StdDevUncertainty(...)")
     medium = _medium_of_meta(spectrum.meta) or medium_of(_ctype(spectrum.wcs))
     if not medium:
         raise _no_medium(name, "set spectrum.meta['medium'] to 'air' or 'vacuum'")
     wave = _angstrom(spectrum.spectral_axis, name)
     order = slice(None, None, -1 if wave[0] > wave[-1] else 1)
+    var, mask = _variance_of(spectrum, name), spectrum.mask
+    var, mask = (None if values is None else pick(values)[order] for values in (var, mask))
+    return OneSpectrum(name, wave[order], medium, pick(spectrum.flux.value)[order], var, mask, spectrum.flux.unit)
+
+
+def _variance_of(spectrum, name):
+    if spectrum.uncertainty is None:
+        return None
     variance = spectrum.uncertainty.represent_as(VarianceUncertainty)
-    var = _in_unit(variance.array * u.Unit(variance.unit or ""), spectrum.flux.unit**2, name)
-    mask = None if spectrum.mask is None else pick(spectrum.mask)[order]
-    flux = pick(spectrum.flux.value)[order]
-    return OneSpectrum(name, wave[order], medium, flux, pick(var)[order], mask, spectrum.flux.unit)
+    return _in_unit(variance.array * u.Unit(variance.unit or ""), spectrum.flux.unit**2, name)
 
 
 def from_table(table, name):
-    """Return a table with the columns wave, flux and ivar as OneSpectrum.
+    """Return a table with the columns wave, flux and, best, ivar as OneSpectrum.
 
     The first may be called wavelength; instead of ivar there may be uncertainty, the standard deviation.
     """
     columns = {SPECUTILS.get(column.lower(), column.lower()): column for column in table.colnames}
-    missing = [column for column in ("wave", "flux", "ivar") if column not in columns]
-    if missing == ["ivar"]:
-        raise _no_variance(name, "add a column 'ivar', the inverse variance")
+    missing = [column for column in ("wave", "flux") if column not in columns]
     if missing:
         raise InputError(
-            f"a table of a spectrum must have the columns wave, flux and ivar; {name!r} lacks {missing[0]!r}; "
+            f"a table of a spectrum must have the columns wave and flux; {name!r} lacks {missing[0]!r}; "
             f"it has {', '.join(table.colnames) or 'none'}; rename its columns"
         )
     medium = _medium_of_meta(table.meta)
     if not medium:
         raise _no_medium(name, "set table.meta['medium'] (in a file: 'MEDIUM') to 'air' or 'vacuum'")
-    wave, flux, ivar = (_quantity(table[columns[column]]) for column in ("wave", "flux", "ivar"))
-    if columns["ivar"].lower() == "uncertainty":
-        var = _in_unit(ivar, flux.unit, name) ** 2
-    else:
-        ivar = _in_unit(ivar, flux.unit**-2, name)
-        var = 1 / np.where(ivar == 0, np.nan, ivar)
+    wave, flux = (_quantity(table[columns[column]]) for column in ("wave", "flux"))
+    var = _variance_in(table[columns["ivar"]], flux.unit, name) if "ivar" in columns else None
     return OneSpectrum(name, _angstrom(wave, name), medium, flux.value, var, None, flux.unit)
+
+
+def _variance_in(column, unit, name):
+    """Return the variance that a column 'ivar' or 'uncertainty' gives."""
+    errors = _quantity(column)
+    if column.info.name.lower() == "uncertainty":
+        return _in_unit(errors, unit, name) ** 2
+    ivar = _in_unit(errors, unit**-2, name)
+    return 1 / np.where(ivar == 0, np.nan, ivar)
 
 
 def _quantity(column):
@@ -231,10 +239,6 @@ def _angstrom(wave, name):
             f"the wavelength axis must have a unit of length; that of {name!r} is {str(wave.unit)!r}; "
             "set the unit, for example Angstrom (FITS: CUNIT1)"
         ) from None
-
-
-def _no_variance(name, remedy):
-    return InputError(f"a spectrum must have variances; {name!r} has none; {remedy}")
 
 
 def _no_medium(name, remedy):

@@ -11,6 +11,7 @@ from mpdaf.sdetect import Catalog, Source, SourceList
 
 from museml import Batch
 from museml.data import prepare
+from museml.data.scatter import scatter_variance
 from museml.data.spectra import CHUNK
 from museml.errors import InputError, MusemlWarning, PredictionFlag
 
@@ -225,12 +226,10 @@ def test_coverage_below_half_is_flagged():
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (spectrum(var=None), "must have variances"),
         (spectrum(ctype="LINEAR"), "air or in vacuum.*CTYPE1"),
         (spectrum(cunit=u.s), "unit of length"),
         (table(medium="water"), "meta\\['medium'\\]"),
-        (Table({"wave": WAVE, "flux": FLUX}, meta={"medium": "air"}), "must have variances.*'ivar'"),
-        (QTable({"x": WAVE}), "must have the columns wave, flux and ivar"),
+        (QTable({"x": WAVE}), "must have the columns wave and flux"),
         (table(wave=WAVE[::-1] * u.AA), "must increase"),
         (table()[:1], "at least 2 pixels; '1' has 1; give all of it"),
         (source(A=spectrum(), B=spectrum()), "REFSPEC"),
@@ -271,10 +270,33 @@ def test_file_with_an_incomplete_axis(tmp_path, card, reason):
         only(tmp_path / "s.fits")
 
 
-def test_file_without_variance_and_cube(tmp_path):
+@pytest.mark.parametrize("form", ["spectrum", "file", "table", "specutils"])
+def test_missing_errors_are_estimated_and_flagged(tmp_path, form):
+    from specutils import Spectrum as AstroSpectrum
+
     spectrum(var=None).write(str(tmp_path / "s.fits"))
-    with pytest.raises(InputError, match=r"must have variances.*add the extension STAT to the file"):
-        only(tmp_path / "s.fits")
+    bare = Table({"wave": WAVE, "flux": FLUX}, meta={"medium": "air"})
+    other = AstroSpectrum(flux=FLUX * UNIT, spectral_axis=WAVE * u.AA, meta={"medium": "air"})
+    forms = {"spectrum": spectrum(var=None), "file": tmp_path / "s.fits", "table": bare, "specutils": other}
+    batch = only(forms[form])
+    assert batch.flags[0] == PredictionFlag.ESTIMATED_ERRORS
+    assert 0.7 < np.median(batch.errors[0]) < 1.4  # the scatter of FLUX is 1
+    assert not batch.mask.any()
+
+
+def test_estimated_errors_follow_the_noise_but_no_line():
+    rng = np.random.default_rng(2)
+    sigma = np.where(np.arange(2000) < 1000, 1.0, 5.0)
+    flux = rng.normal(0, sigma) + 200 * np.exp(-0.5 * ((np.arange(2000) - 500) / 3) ** 2)
+    errors = np.sqrt(scatter_variance(flux, np.zeros(2000, bool)))
+    assert np.median(errors[:900]) == pytest.approx(1, rel=0.15)
+    assert np.median(errors[1100:]) == pytest.approx(5, rel=0.15)
+    assert errors[500] < 1.6
+    assert np.isnan(scatter_variance(flux, np.arange(2000) > 3)).all()
+    assert (scatter_variance(np.zeros(50), np.zeros(50, bool)) == 1).all()
+
+
+def test_a_cube_is_no_spectrum(tmp_path):
     fits.PrimaryHDU(np.zeros((3, 3, 3))).writeto(tmp_path / "cube.fits")
     with pytest.raises(InputError, match="has 3; for a cube use"):
         only(tmp_path / "cube.fits")
