@@ -235,7 +235,7 @@ def test_coverage_below_half_is_flagged():
         (source(A=spectrum(), B=spectrum()), "REFSPEC"),
         (3.0, "received float"),
         ([], "at least one spectrum"),
-        ([spectrum(var=None), spectrum(var=None)], "and 1 more"),
+        ([spectrum(ctype="LINEAR"), spectrum(ctype="LINEAR")], "and 1 more"),
         ("/nowhere/at/all.fits", "must exist"),
     ],
 )
