@@ -275,7 +275,7 @@ def test_missing_errors_are_estimated_and_flagged(tmp_path, form):
     from specutils import Spectrum as AstroSpectrum
 
     spectrum(var=None).write(str(tmp_path / "s.fits"))
-    bare = Table({"wave": WAVE, "flux": FLUX}, meta={"medium": "air"})
+    bare = Table({"wave": WAVE * u.AA, "flux": FLUX}, meta={"medium": "air"})
     other = AstroSpectrum(flux=FLUX * UNIT, spectral_axis=WAVE * u.AA, meta={"medium": "air"})
     forms = {"spectrum": spectrum(var=None), "file": tmp_path / "s.fits", "table": bare, "specutils": other}
     batch = only(forms[form])
