@@ -10,6 +10,8 @@ __all__ = ["NOT_KNOWN", "line_redshift", "redshift_grid", "write_prediction"]
 
 #: what MPDAF takes for "no redshift" in `Source.add_z`
 NOT_KNOWN = -9999
+#: classes in which no emission lines are named
+LINELESS = ("star", "nothing")
 RANKS = ("", "_2", "_3")
 
 
@@ -41,9 +43,9 @@ def write_prediction(source, predictions, row=0):
 
 
 def line_redshift(predictions, row=0):
-    """Return the redshift at which emission lines may be named; None if there is none, and for a star."""
+    """Return the redshift at which emission lines may be named; None if there is none, for a star and for nothing."""
     values = predictions[row]
-    if "z" not in predictions.colnames or values["class"] == "star" or np.ma.is_masked(values["z"]):
+    if "z" not in predictions.colnames or values["class"] in LINELESS or np.ma.is_masked(values["z"]):
         return None
     return float(values["z"])
 

@@ -3,7 +3,7 @@ import pytest
 from mpdaf.sdetect import Catalog, Source
 
 from museml.classification import Redshifts
-from museml.sources import redshift_grid, write_prediction
+from museml.sources import line_redshift, redshift_grid, write_prediction
 
 
 @pytest.fixture
@@ -67,3 +67,10 @@ def test_mpdaf_makes_a_catalogue_of_it(source):
 
 def test_grid_is_even_in_ln_1_plus_z():
     assert np.allclose(np.diff(np.log1p(redshift_grid({"LNZ0": 0.1, "DLNZ": 0.01}, 50))), 0.01)
+
+
+@pytest.mark.parametrize(
+    ("kind", "z"), [("galaxy", 0.5), ("QSO", 0.5), ("unknown", 0.5), ("star", None), ("nothing", None)]
+)
+def test_emission_lines_are_named_where_there_may_be_some(kind, z):
+    assert line_redshift(redshifts(**{"class": [kind]})) == z

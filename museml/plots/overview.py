@@ -11,7 +11,7 @@ from museml.plots.figures import COLOURS, HALO, new_figure, show_image, styled
 __all__ = ["plot_overview", "spread"]
 
 SIDE = 6.4  # inches
-MARKERS = {"galaxy": "o", "star": "*", "unknown": "s"}
+MARKERS = {"galaxy": "o", "QSO": "^", "star": "*", "nothing": "x", "unknown": "s"}
 OTHER = "D"
 UNCERTAIN = "#6E6E6E"
 LEAST_SPAN = 0.002  # of the colours, in redshift

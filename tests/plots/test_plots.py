@@ -132,10 +132,10 @@ def table_of(z, p, classes):
 
 def test_overview_numbers_the_sources_and_explains_them(cube):
     field = open_cube(cube)
-    table = table_of([0.1, 0.5, 3.0], [0.9, 0.99, 0.2], ["galaxy", "galaxy", "star"])
+    table = table_of([0.1, 0.5, 3.0], [0.9, 0.99, 0.2], ["galaxy", "QSO", "star"])
     figure = plot_overview(white_image(field), field.wcs, table, "field")
     texts = words(figure)
-    assert {"1", "2", "3", "N", "E", "galaxy", "star", "field", "3 sources"} <= set(texts)
+    assert {"1", "2", "3", "N", "E", "galaxy", "QSO", "star", "field", "3 sources"} <= set(texts)
     assert "no redshift\nwith p > 0.5" in texts
     low, high = figure.axes[1].get_ylim()
     assert (low, high) == pytest.approx((0.1, 0.5))
