@@ -6,10 +6,12 @@ import numpy as np
 
 from museml.errors import InputError
 
-__all__ = ["MEDIA", "medium_of", "to_air", "to_vacuum"]
+__all__ = ["MEDIA", "MEDIUM_KEYS", "medium_in", "medium_of", "to_air", "to_vacuum"]
 
 #: the media a wavelength axis may be in
 MEDIA = ("air", "vacuum")
+#: keywords that may name the medium
+MEDIUM_KEYS = ("MEDIUM", "CTYPE1", "AIRORVAC", "VACUUM")
 #: FITS axis types (Greisen et al. 2006, A&A 446, 747, table 1) and the medium they stand for
 CTYPES = {"AWAV": "air", "WAVE": "vacuum"}
 #: by convention wavelengths below this one are always in vacuum, Angstrom
@@ -80,3 +82,15 @@ def medium_of(ctype):
     """Return the medium that a FITS axis type stands for, such as 'AWAV' or 'WAVE-LOG', or '' if it says none."""
     kind = re.fullmatch(r"(\w{4})(-\w{3})?", str(ctype or "").strip().upper())
     return CTYPES.get(kind[1], "") if kind else ""
+
+
+def medium_in(header):
+    """Return the medium that a header or the meta of a table names, or '' if it names none.
+
+    It is the value of MEDIUM, or what CTYPE1 stands for, or as DESI (AIRORVAC) and SDSS (VACUUM) write it.
+    """
+    values = {str(key).lower(): value for key, value in header.items()}
+    text = str(values.get("medium") or values.get("airorvac") or "").strip().lower()
+    if text == "vac" or values.get("vacuum") is True:
+        return "vacuum"
+    return text if text in MEDIA else medium_of(values.get("ctype1"))

@@ -10,7 +10,7 @@ from astropy.nddata import VarianceUncertainty
 from astropy.table import Table
 
 from museml.data.scatter import scatter_variance
-from museml.data.spectral import medium_of
+from museml.data.spectral import medium_in, medium_of
 from museml.errors import InputError, PredictionFlag
 
 __all__ = ["PREFERRED", "OneSpectrum", "from_mpdaf", "from_source", "from_specutils", "from_table", "stem"]
@@ -19,8 +19,8 @@ __all__ = ["PREFERRED", "OneSpectrum", "from_mpdaf", "from_source", "from_specut
 PREFERRED = (
     "MUSE_PSF_SKYSUB", "MUSE_WHITE_SKYSUB", "MUSE_TOT_SKYSUB", "MUSE_PSF", "MUSE_WHITE", "MUSE_TOT",
 )  # fmt: skip
-#: columns of a table as specutils calls them
-SPECUTILS = {"wavelength": "wave", "uncertainty": "ivar"}
+#: columns of a table as specutils and SDSS call them
+NAMES = {"wavelength": "wave", "loglam": "wave", "uncertainty": "ivar"}
 
 
 @dataclass
@@ -146,17 +146,16 @@ def reference(source, name):
     )
 
 
-def from_specutils(spectrum, name, row=None):
-    """Return a specutils Spectrum, or a row of one with a two-dimensional flux, as OneSpectrum."""
-    pick = (lambda values: values) if row is None else (lambda values: values[row])
-    medium = _medium_of_meta(spectrum.meta) or medium_of(_ctype(spectrum.wcs))
+def from_specutils(spectrum, name):
+    """Return a specutils Spectrum as OneSpectrum."""
+    medium = medium_in(spectrum.meta) or medium_of(_ctype(spectrum.wcs))
     if not medium:
         raise _no_medium(name, "set spectrum.meta['medium'] to 'air' or 'vacuum'")
     wave = _angstrom(spectrum.spectral_axis, name)
     order = slice(None, None, -1 if wave[0] > wave[-1] else 1)
     var, mask = _variance_of(spectrum, name), spectrum.mask
-    var, mask = (None if values is None else pick(values)[order] for values in (var, mask))
-    return OneSpectrum(name, wave[order], medium, pick(spectrum.flux.value)[order], var, mask, spectrum.flux.unit)
+    var, mask = (None if values is None else values[order] for values in (var, mask))
+    return OneSpectrum(name, wave[order], medium, spectrum.flux.value[order], var, mask, spectrum.flux.unit)
 
 
 def _variance_of(spectrum, name):
@@ -169,19 +168,22 @@ def _variance_of(spectrum, name):
 def from_table(table, name):
     """Return a table with the columns wave, flux and, best, ivar as OneSpectrum.
 
-    The first may be called wavelength; instead of ivar there may be uncertainty, the standard deviation.
+    The first may be called wavelength, or be loglam, its logarithm (base 10, Angstrom); instead of ivar there may
+    be uncertainty, the standard deviation.
     """
-    columns = {SPECUTILS.get(column.lower(), column.lower()): column for column in table.colnames}
+    columns = {NAMES.get(column.lower(), column.lower()): column for column in table.colnames}
     missing = [column for column in ("wave", "flux") if column not in columns]
     if missing:
         raise InputError(
             f"a table of a spectrum must have the columns wave and flux; {name!r} lacks {missing[0]!r}; "
             f"it has {', '.join(table.colnames) or 'none'}; rename its columns"
         )
-    medium = _medium_of_meta(table.meta)
+    medium = medium_in(table.meta)
     if not medium:
         raise _no_medium(name, "set table.meta['medium'] (in a file: 'MEDIUM') to 'air' or 'vacuum'")
     wave, flux = (_quantity(table[columns[column]]) for column in ("wave", "flux"))
+    if columns["wave"].lower() == "loglam":
+        wave = 10**wave.value * u.Angstrom
     var = _variance_in(table[columns["ivar"]], flux.unit, name) if "ivar" in columns else None
     return OneSpectrum(name, _angstrom(wave, name), medium, flux.value, var, None, flux.unit)
 
@@ -216,12 +218,6 @@ def _in_unit(errors, unit, name):
             f"errors must have a unit that goes with the flux, here {str(unit)!r}; {name!r} has "
             f"{str(errors.unit)!r}; correct the unit"
         ) from None
-
-
-def _medium_of_meta(meta):
-    values = {str(key).lower(): value for key, value in meta.items()}
-    text = str(values.get("medium") or "").strip().lower()
-    return text if text in ("air", "vacuum") else medium_of(values.get("ctype1"))
 
 
 def _ctype(wcs):

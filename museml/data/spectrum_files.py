@@ -13,13 +13,16 @@ from astropy.utils.exceptions import AstropyUserWarning
 from mpdaf.obj import Spectrum
 from mpdaf.sdetect import Source
 
-from museml.data.spectral import medium_of
+from museml.data.spectral import MEDIUM_KEYS, medium_of
 from museml.data.spectrum import from_mpdaf, from_source, from_table, stem
+from museml.data.spectrum_stacks import stack_in_file
 from museml.errors import InputError
 
-__all__ = ["catalogue_in", "files_in", "is_catalogue", "names", "read_spectrum", "source_files"]
+__all__ = ["files_in", "is_catalogue", "many_in", "names", "read_spectrum", "source_files"]
 
 ENDINGS = (".fits", ".fit", ".fits.gz", ".ecsv")
+#: endings of text files that hold tables
+TEXT = (".ecsv", ".vot", ".xml", ".csv")
 
 
 def files_in(folder):
@@ -76,16 +79,17 @@ def is_catalogue(table):
     return "WAVE" not in names and bool(names & {"ID", "FILENAME"})
 
 
-def catalogue_in(path):
-    """Return the catalogue in a file, or None when the file holds something else or cannot be read."""
-    try:
-        with opened(path) as hdus:
-            tables = [hdu for hdu in hdus[1:] if isinstance(hdu, fits.BinTableHDU)]
-            if len(hdus) != 2 or not tables:
-                return None
-            table = Table.read(hdus, hdu=1)
-    except InputError:
-        return None
+def many_in(path):
+    """Return what a file holds: a table (text, or a catalogue in FITS), a Stack, or None for one spectrum."""
+    if path.name.lower().endswith(TEXT):
+        return read_table(path)
+    with opened(path) as hdus:
+        stack = stack_in_file(hdus, path)
+        return stack if stack or len(hdus) != 2 or not _is_table(hdus[1]) else _catalogue(hdus)
+
+
+def _catalogue(hdus):
+    table = Table.read(hdus, hdu=1)
     return table if is_catalogue(table) else None
 
 
@@ -186,7 +190,7 @@ def _is_table(hdu):
 def _table(hdus):
     """Return the first table; what it does not say of its medium the primary header may."""
     table = Table.read(hdus, hdu=next(i for i, hdu in enumerate(hdus) if _is_table(hdu)))
-    common = {key: hdus[0].header[key] for key in ("MEDIUM", "CTYPE1") if key in hdus[0].header}
+    common = {key: hdus[0].header[key] for key in MEDIUM_KEYS if key in hdus[0].header}
     table.meta = {**common, **table.meta}
     return table
 
