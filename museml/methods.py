@@ -13,8 +13,9 @@ def classify_source(self, classifier=DEFAULT_CLASSIFIER, **settings):
 
     The redshifts go into the table Z as MUSEML, MUSEML_2 and MUSEML_3, with their probabilities into ML_Z
     and p(z) into ML_PZ, class and provenance into the header (ML_CLASS, ML_P, ML_FLAG, ML_NAME, ML_NAMEV,
-    ML_V, ML_MODEL). Lines in LINES that have no name get one at the best redshift, and emission lines that are
-    missing there are added; the column ML_LINE marks both (2 and 1). Classifying again replaces all this.
+    ML_V, ML_MODEL). Lines in LINES that have no name get one at the best redshift, and lines in emission and
+    absorption (negative flux) that are missing there are added; the column ML_LINE marks both (2 and 1).
+    Classifying again replaces all this.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def classify_source(self, classifier=DEFAULT_CLASSIFIER, **settings):
 
     predictions = classify(self, classifier, **settings)
     write_prediction(self, predictions)
-    write_lines(self, line_redshift(predictions))
+    write_lines(self, line_redshift(predictions), str(predictions["class"][0]))
     return predictions
 
 

@@ -14,7 +14,7 @@ from museml.data.line_profiles import C_KMS, line_sigma
 from museml.data.linelist import emission_lines
 from museml.data.spectral import to_air, to_vacuum
 
-__all__ = ["LineFit", "fit_lines", "identify_lines"]
+__all__ = ["LineFit", "fit_lines", "identify_lines", "line_table"]
 
 #: fainter lines are not listed (signal-to-noise ratio)
 FAINTEST = 3.0
@@ -65,11 +65,11 @@ def identify_lines(row, z):
     wave = row.axis.to_value(u.Angstrom)
     mask = row.mask[0]
     if mask.all():
-        return _table([], row.unit)
+        return line_table([], row.unit)
     flux, errors = row.values[0].astype(float), np.where(mask, np.inf, row.errors[0]).astype(float)
     residual = np.where(mask, 0, flux - continuum(wave, flux, mask))
     fit = fit_lines(wave, row.medium, residual, 1 / errors**2, z, row.unit)
-    return fit.table if fit else _table([], row.unit)
+    return fit.table if fit else line_table([], row.unit)
 
 
 def fit_lines(wave, medium, residual, weight, z, unit=None):
@@ -169,7 +169,7 @@ class _Model:
         change = (centres * width / C_KMS) ** 2 / sigma * min(errors[1], 1.0)
         rows = zip(self.lines, centres + offset, offset_err, sigma * gaussian_sigma_to_fwhm,
                    change * gaussian_sigma_to_fwhm, flux, flux_err, strict=True)  # fmt: skip
-        return _table([row for row in rows if row[5] >= FAINTEST * row[6]], unit)
+        return line_table([row for row in rows if row[5] >= FAINTEST * row[6]], unit)
 
     def _offsets(self, x, flux, centres, sigma):
         """Return how far each line is from the common redshift, to first order, and the error."""
@@ -181,7 +181,8 @@ class _Model:
         return np.clip(offset, -sigma, sigma), error
 
 
-def _table(rows, unit):
+def line_table(rows, unit):
+    """Return the table of lines, each a `Line` with the numbers of the columns but the last."""
     names = ("LINE", "LBDA_OBS", "LBDA_OBS_ERR", "FWHM_OBS", "FWHM_OBS_ERR", "FLUX", "FLUX_ERR", "LINE_LBDA")
     table = Table(
         rows=[(row[0].name, *row[1:], row[0].wave) for row in rows] or None, names=names, dtype=("U20",) + 7 * ("f8",)

@@ -1,8 +1,9 @@
-"""Names of emission lines, once the redshift is known."""
+"""Names of lines, once the redshift is known."""
 
 import numpy as np
 from astropy.table import vstack
 
+from museml.classifiers.feature_fit import BROAD, identify_absorption, identify_broad
 from museml.classifiers.line_fit import identify_lines
 from museml.data import prepare
 from museml.data.linelist import LINES
@@ -14,11 +15,11 @@ MARK, ADDED, NAMED = "ML_LINE", 1, 2
 NEAR = 0.5  # a detection this close to an identified line, in units of its FWHM, is that line
 
 
-def write_lines(source, z):
-    """Name the LINES of an MPDAF Source at a redshift, and add the emission lines that are missing.
+def write_lines(source, z, kind="galaxy"):
+    """Name the LINES of an MPDAF Source at a redshift, and add the lines that are missing.
 
     The column ML_LINE is 2 where museml gave the name and 1 where it added the line, which it measured
-    in the spectrum; an older answer is taken back.
+    in the spectrum; an older answer is taken back. Absorption lines have negative fluxes.
 
     Parameters
     ----------
@@ -26,13 +27,15 @@ def write_lines(source, z):
         The source; it is changed.
     z : float
         Redshift (vacuum); None only takes back the older answer.
+    kind : str
+        Class of the source: a 'QSO' has broad lines.
     """
     lines = _without_answer(source.lines)
     if z is None:
         source.lines = lines
         return
     (batch,) = prepare(source, "spectrum")
-    found = identify_lines(batch, z)
+    found = _identified(batch, z, kind)
     found[MARK] = np.full(len(found), ADDED, "i4")
     if lines is None or not len(lines):
         source.lines = found
@@ -40,6 +43,15 @@ def write_lines(source, z):
     _name(lines, found)
     missing = found[~np.isin(found["LINE"], np.ma.filled(lines["LINE"], "").astype(str))]
     source.lines = vstack([lines, missing], metadata_conflicts="silent")
+
+
+def _identified(batch, z, kind):
+    """Return the lines in emission and absorption; what is broad in quasars is not measured as narrow."""
+    found = identify_lines(batch, z)
+    if kind != "QSO":
+        absorbed = identify_absorption(batch, z)
+        return vstack([found, absorbed[~np.isin(absorbed["LINE"], found["LINE"])]])
+    return vstack([identify_broad(batch, z), found[~np.isin(found["LINE"], BROAD)]])
 
 
 def _without_answer(lines):

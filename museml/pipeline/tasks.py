@@ -56,7 +56,7 @@ def finish_source(extracted, sources, plots, prediction):
     if not final.exists():
         source = Source.from_file(str(extracted))
         write_prediction(source, prediction)
-        write_lines(source, line_redshift(prediction))
+        write_lines(source, line_redshift(prediction), str(prediction["class"][0]))
         source.tables.loaded_ext = _InOrder(source.tables.loaded_ext)
         _write(source, final)
     picture = plots and plots / f"{final.stem}.png"

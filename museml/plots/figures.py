@@ -20,6 +20,7 @@ COLOURS = {
     "raw": "#9A9A9A",
     "noise": "#E69F00",
     "mark": "#D55E00",
+    "absorption": "#CC79A7",
     "text": "#222222",
 }
 #: for text and lines on an image

@@ -69,21 +69,22 @@ def _draw_top(axes, strip, data, redshifts, medium, source):
 
 
 def _mark_lines(axes, source):
-    """Mark each detected line and write what it is above the spectrum's frame."""
+    """Mark each line, absorption in another colour, and write what it is above the spectrum's frame."""
     last, gap = -np.inf, 0.011 * np.diff(axes.get_xlim())[0]
     frame = axes.get_xaxis_transform()
-    for wave, name, _ in sorted(_lines(source)):
-        axes.axvline(wave, color=COLOURS["best"], lw=0.7, alpha=0.5, zorder=1)
+    for wave, name, snr in sorted(_lines(source)):
+        colour, style = (COLOURS["best"], "-") if snr > 0 else (COLOURS["absorption"], "--")
+        axes.axvline(wave, color=colour, lw=0.7, ls=style, alpha=0.5, zorder=1)
         last = max(wave, last + gap)
         label = LINES[name].label if name in LINES else "?"
         axes.annotate(
             label, (wave, 1), (last, 1.02), xycoords=frame, textcoords=frame, rotation=90, fontsize=7, ha="center",
-            va="bottom", color=COLOURS["best"], annotation_clip=False,
+            va="bottom", color=colour, annotation_clip=False,
         )  # fmt: skip
 
 
 def _lines(source):
-    """Return wavelength, name ('' if unknown) and S/N of the detected lines."""
+    """Return wavelength, name ('' if unknown) and S/N of the lines; it is negative in absorption."""
     if source.lines is None:
         return []
     table = source.lines
@@ -110,8 +111,8 @@ def _draw_images(figure, cells, source):
 
 
 def _worth_a_look(source, redshifts, medium, data):
-    """Return wavelength and name of lines, the strongest detected ones first, none in another's panel."""
-    candidates = [line[:2] for line in sorted(_lines(source), key=lambda line: -line[2])]
+    """Return wavelength and name of lines, the strongest in the source first, none in another's panel."""
+    candidates = [line[:2] for line in sorted(_lines(source), key=lambda line: -abs(line[2]))]
     if redshifts:
         candidates += [(panels.observed(name, redshifts[0][0], medium), name) for name in TELLING]
     chosen, (wave, flux, _) = [], data

@@ -55,3 +55,24 @@ def test_a_source_without_detected_lines_gets_those_of_its_spectrum(source):
     source.lines = None
     write_lines(source, Z)
     assert set(NAMES) <= set(source.lines["LINE"])
+
+
+def test_absorption_lines_are_added_with_negative_flux(source):
+    spectrum = source.spectra["MUSE_PSF"]
+    wave, place = spectrum.wave.coord(), float(to_air(LINES["CAK"].wave * (1 + Z), "vacuum"))
+    spectrum.data = spectrum.data.data + 200 * (1 - 0.6 * np.exp(-(((wave - place) / 6) ** 2) / 2))
+    write_lines(source, Z)
+    calcium = source.lines[source.lines["LINE"] == "CAK"]
+    assert calcium["FLUX"][0] == pytest.approx(-0.6 * 200 * 6 * np.sqrt(2 * np.pi), rel=0.2)
+    assert calcium["LBDA_OBS"][0] == pytest.approx(place, abs=0.1)
+
+
+def test_the_broad_lines_of_a_quasar_are_measured_as_broad(source):
+    place = float(to_air(LINES["MGII2796"].wave * (1 + 1.2), "vacuum"))
+    spectrum, sigma = source.spectra["MUSE_PSF"], place * 2000 / 3e5
+    spectrum.data = spectrum.data.data + 100 * np.exp(-(((spectrum.wave.coord() - place) / sigma) ** 2) / 2)
+    source.lines = None
+    write_lines(source, 1.2, "QSO")
+    line = source.lines[source.lines["LINE"] == "MGII2796"]
+    assert line["FWHM_OBS"][0] == pytest.approx(2.355 * sigma, rel=0.4)
+    assert line["FLUX"][0] == pytest.approx(100 * sigma * np.sqrt(2 * np.pi), rel=0.4)

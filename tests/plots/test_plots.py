@@ -67,6 +67,13 @@ def test_lines_are_marked_at_their_wavelengths():
     assert {round(observed(name, Z, "air")) for name in ("HBETA", "OIII5008")} <= marks
 
 
+def test_absorption_is_marked_in_a_colour_of_its_own():
+    source = make_source(lines=("HBETA", "CAK"))
+    source.lines["FLUX"][1] = -300.0
+    marks = [line for line in plot_source(source).axes[0].lines if line.get_linestyle() == "--"]
+    assert [round(mark.get_xdata()[0]) for mark in marks] == [round(observed("CAK", Z, "air"))]
+
+
 def test_runner_up_is_shown_only_if_it_counts():
     assert any("z 3.0000" in text for text in words(plot_source(make_source())))
     assert not any("z 3.0000" in text for text in words(plot_source(make_source(p_2=1e-6))))
