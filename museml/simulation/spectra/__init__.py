@@ -1,5 +1,25 @@
-"""Simulated spectra with a known truth: galaxies, Lya emitters, stars and nothing."""
+"""Simulated spectra with a known truth: galaxies, quasars, stars, blends and nothing, on any wavelength axis."""
 
-from museml.simulation.spectra.simulate import KINDS, simulate_spectra
+from museml.simulation.spectra.blends import blend
+from museml.simulation.spectra.instrument import BLUEMUSE, INSTRUMENTS, MUSE, MUSE_EXTENDED, SDSS, Instrument
+from museml.simulation.spectra.objects import KINDS, Objects, draw_objects
+from museml.simulation.spectra.observation import IDEAL, Conditions, Observation, observe
+from museml.simulation.spectra.simulate import simulate_spectra
 
-__all__ = ["KINDS", "simulate_spectra"]
+__all__ = [
+    "BLUEMUSE",
+    "IDEAL",
+    "INSTRUMENTS",
+    "KINDS",
+    "MUSE",
+    "MUSE_EXTENDED",
+    "SDSS",
+    "Conditions",
+    "Instrument",
+    "Objects",
+    "Observation",
+    "blend",
+    "draw_objects",
+    "observe",
+    "simulate_spectra",
+]
