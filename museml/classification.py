@@ -81,15 +81,39 @@ class Classifier(Component, ABC):
         ContractError
             If the classifier breaks its contract.
         """
-        size = conf.batch_size if batch_size is None else batch_size
-        check_number("batch_size", size, 1, example=256, whole=True)
-        batches = prepare(data, self.accepts[0])
-        tables = [self._part(b.rows(i, i + size)) for b in batches for i in range(0, len(b), size)]
+        tables = list(self.stream(data, batch_size))
         if not tables:
             return self.predictions.empty(self.provenance())
         table = vstack(tables, metadata_conflicts="silent")
-        table.meta = {**self.provenance(), **tables[0].meta}
+        table.meta = tables[0].meta
         return table
+
+    def stream(self, data, batch_size=None):
+        """Name each thing in the data, batch by batch, so that the memory does not grow with the data.
+
+        Parameters
+        ----------
+        data, batch_size
+            As in `classify`; the data may be a generator.
+
+        Yields
+        ------
+        Predictions
+            One row per input, in input order, at most ``batch_size`` rows at once.
+
+        Raises
+        ------
+        InputError, ContractError
+            As in `classify`.
+        """
+        size = conf.batch_size if batch_size is None else batch_size
+        check_number("batch_size", size, 1, example=256, whole=True)
+        provenance = self.provenance()
+        for batch in prepare(data, self.accepts[0]):
+            for start in range(0, len(batch), size):
+                table = self._part(batch.rows(start, start + size))
+                table.meta = {**provenance, **table.meta}
+                yield table
 
     @abstractmethod
     def predict(self, batch):

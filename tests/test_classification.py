@@ -102,3 +102,9 @@ def test_a_redshift_is_a_prediction_with_z():
 def test_the_batch_size_must_be_a_number_of_rows(batch, size):
     with pytest.raises(SettingError, match="batch_size must be a whole number from 1, not"):
         Mean().classify(batch, batch_size=size)
+
+
+def test_a_stream_gives_the_parts_of_the_table_with_their_provenance(batch):
+    tables = list(Mean().stream(batch, batch_size=2))
+    assert [list(table["id"]) for table in tables] == [["a", "b"], ["c", "d"], ["e"]]
+    assert all(table.meta["PLUGIN"] == "mean" and table.meta["MODEL"] == "m" for table in tables)

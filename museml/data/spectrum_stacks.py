@@ -141,7 +141,7 @@ def _images(hdus):
         return None
     if not (axes or _find(images, WAVE) or medium_of(flux.header.get("CTYPE1")) or LOG_AXIS[0] in flux.header):
         return None
-    return axes | {name: _Part(hdu.data, hdu.header.get("BUNIT", ""), hdu.header) for name, hdu in images.items()}
+    return axes | {name: _image(hdu) for name, hdu in images.items()}
 
 
 def _without_prefix(images):
@@ -151,9 +151,17 @@ def _without_prefix(images):
 
 
 def _axes(hdus):
-    """Return the first columns of tables that hold wavelengths, by the names of the tables."""
-    tables = [hdu for hdu in hdus[1:] if _is_table(hdu) and hdu.name.upper() in WAVE]
-    return {hdu.name.upper(): _Part(hdu.data.field(0), hdu.columns[0].unit or "", hdu.header) for hdu in tables}
+    """Return the extensions with wavelengths, images or the first columns of tables, by name."""
+    found = {hdu.name.upper(): hdu for hdu in hdus[1:] if hdu.name.upper() in WAVE}
+    return {name: _first_column(hdu) if _is_table(hdu) else _image(hdu) for name, hdu in found.items()}
+
+
+def _first_column(hdu):
+    return _Part(hdu.data.field(0), hdu.columns[0].unit or "", hdu.header)
+
+
+def _image(hdu):
+    return _Part(hdu.data, hdu.header.get("BUNIT", ""), hdu.header)
 
 
 def _is_table(hdu):

@@ -1,10 +1,10 @@
-"""The progress bar of a run, on stderr."""
+"""Progress bars on stderr."""
 
 from threading import RLock
 
 from tqdm import tqdm
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "bar"]
 
 
 class Progress:
@@ -40,6 +40,23 @@ class Progress:
     def advance(self, units=1):
         """Count units of work as done."""
         self._bar.update(units)
+
+
+def bar(total, unit, shown=True, done=0):
+    """Return a bar that counts things, with their rate and the time left; silent where stderr is not a terminal.
+
+    Parameters
+    ----------
+    total : int or None
+        How many there are, if that is known.
+    unit : str
+        What they are.
+    shown : bool
+        False for no bar at all.
+    done : int
+        So many are done before the start.
+    """
+    return _Bar(total=total, unit=f" {unit}", initial=done, disable=None if shown else True, leave=False)
 
 
 class _Bar(tqdm):

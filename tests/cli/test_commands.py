@@ -202,6 +202,22 @@ def test_classify_the_sources_of_a_run(shell, cube_file, tmp_path):
     assert np.allclose(np.ma.filled(table["z"], -1), np.ma.filled(catalog["z"], -1))
 
 
+def test_classify_prints_the_first_rows_of_many(shell, cube_file, tmp_path, monkeypatch):
+    from mpdaf.obj import Cube
+
+    monkeypatch.setattr("museml.cli.classify.PRINTED", 3)
+    cube, folder = Cube(str(cube_file)), tmp_path / "spectra"
+    folder.mkdir()
+    for i in range(5):
+        cube[:, 5, 4 + i].write(str(folder / f"spaxel-{i}.fits"))
+    result = shell("classify", folder, "-o", tmp_path / "z.fits", "--pz")
+    assert result.exit_code == 0, result.output
+    assert "spaxel-2" in result.stdout
+    assert "spaxel-3" not in result.stdout
+    assert f"... and 2 more\n5 rows in {tmp_path / 'z.fits'}: " in result.stdout
+    assert Table.read(tmp_path / "z.fits")["pz"].shape[0] == 5
+
+
 def changed(hdus, path, data=None, **cards):
     """Write a cube with other header cards, or cut to other data, and return its name."""
     parts = [fits.PrimaryHDU()]
@@ -273,7 +289,7 @@ def test_bad_arguments_end_in_one_line(shell, cube_file, tmp_path, arguments, te
 
 @pytest.mark.parametrize("command", ["detect", "classify"])
 def test_the_output_is_checked_before_the_work(shell, cube_file, tmp_path, monkeypatch, command):
-    work = {"detect": "museml.detection.Detector.detect", "classify": "museml.classification.Classifier.classify"}
+    work = {"detect": "museml.detection.Detector.detect", "classify": "museml.classification.Classifier.stream"}
     monkeypatch.setattr(work[command], lambda *_: pytest.fail("the work began"))
     result = shell(command, cube_file, "-o", tmp_path / "nowhere" / "out.fits")
     assert_one_line(result)
