@@ -14,7 +14,7 @@ from museml.data.line_profiles import line_sigma
 from museml.data.linelist import LINES
 from museml.data.spectral import to_air
 from museml.errors import PredictionFlag, SettingError
-from museml.simulation.spectra import Conditions, simulate_spectra
+from museml.simulation.spectra import IDEAL, simulate_spectra
 
 WAVE = 4750 + 1.25 * np.arange(3681)
 
@@ -155,7 +155,7 @@ def test_probabilities_mean_what_they_say():
 
 
 def test_nothing_is_unknown():
-    batch, _ = simulate_spectra(10, seed=2, kinds=["nothing"], conditions=Conditions(spikes=0, cosmic_rays=0))
+    batch, _ = simulate_spectra(10, seed=2, kinds=["nothing"], conditions=IDEAL)
     answer = classify(batch)
     assert np.mean(answer["class"] == "unknown") >= 0.9
     assert np.all(answer["p"] < 0.9)
