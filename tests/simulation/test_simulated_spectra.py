@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from museml.errors import SettingError
-from museml.simulation.spectra import IDEAL, INSTRUMENTS, KINDS, MUSE, Instrument, draw_objects, simulate_spectra
+from museml.simulation.spectra import (
+    IDEAL,
+    INSTRUMENTS,
+    KINDS,
+    MUSE,
+    Instrument,
+    degrade,
+    draw_objects,
+    simulate_spectra,
+)
 
 LYA = 1215.67
 
@@ -111,3 +120,17 @@ def test_unknown_kind():
 def test_axis_must_increase():
     with pytest.raises(SettingError, match="wave must be a row of increasing wavelengths; instrument 'odd'"):
         Instrument.from_axis([5000.0, 4900.0], "air", name="odd")
+
+
+def test_a_shallower_spectrum_has_more_noise_and_says_so():
+    batch, _ = simulate_spectra(20, seed=1, kinds=["nothing"], conditions=IDEAL)
+    shallow = degrade(batch, 10, seed=2)
+    pull = shallow.values / shallow.errors
+    assert pull.std() == pytest.approx(1, abs=0.02)
+    np.testing.assert_allclose(shallow.errors, np.sqrt(10) * batch.errors, rtol=1e-5)
+    assert np.mean(pull[:, 1:] * pull[:, :-1]) == pytest.approx(0.2 * 0.9, abs=0.02)
+
+
+def test_exposures_cannot_be_made_deeper(mixed):
+    with pytest.raises(SettingError, match="factor must be 1 or more, the exposure is shortened by it; received 0.5"):
+        degrade(mixed[0], 0.5)

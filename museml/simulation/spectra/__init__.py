@@ -4,7 +4,7 @@ from museml.simulation.spectra.blends import blend
 from museml.simulation.spectra.instrument import BLUEMUSE, INSTRUMENTS, MUSE, MUSE_EXTENDED, SDSS, Instrument
 from museml.simulation.spectra.objects import KINDS, Objects, draw_objects
 from museml.simulation.spectra.observation import IDEAL, Conditions, Observation, observe
-from museml.simulation.spectra.simulate import simulate_spectra
+from museml.simulation.spectra.simulate import degrade, simulate_spectra
 
 __all__ = [
     "BLUEMUSE",
@@ -19,6 +19,7 @@ __all__ = [
     "Objects",
     "Observation",
     "blend",
+    "degrade",
     "draw_objects",
     "observe",
     "simulate_spectra",

@@ -146,7 +146,7 @@ def _measured():
     noise = noise_curve(wave)
     floor = percentile_filter(noise, 30, WINDOW)
     excess = (noise / floor) ** 2 - 1
-    return wave, floor, np.where(excess > 0.1, excess, 0)
+    return wave, floor, np.where(excess > 0.2, excess, 0)  # less is scatter of the measurement
 
 
 def _even(start, stop, step):

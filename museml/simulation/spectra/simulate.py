@@ -8,13 +8,14 @@ from astropy.table import MaskedColumn, Table
 
 from museml.data.batch import Batch
 from museml.data.cubes import FLUX_DENSITY
+from museml.errors import SettingError
 from museml.simulation.spectra.blends import blend
 from museml.simulation.spectra.instrument import MUSE
 from museml.simulation.spectra.objects import draw_objects
-from museml.simulation.spectra.observation import Conditions, observe
+from museml.simulation.spectra.observation import Conditions, noise, observe
 from museml.simulation.spectra.significance import continuum_snr, line_snr
 
-__all__ = ["simulate_spectra"]
+__all__ = ["degrade", "simulate_spectra"]
 
 
 def simulate_spectra(
@@ -95,3 +96,34 @@ def _truth(objects, seen, partner, instrument):
     truth["snr_cont"] = continuum_snr(continuum, seen.sigma, z, instrument)
     truth["exposure_hours"] = seen.exposure_hours
     return Table(truth, masked=False)
+
+
+def degrade(batch, factor, seed=0, correlation=0.2):
+    """Make observed spectra shallower, as if exposed for a fraction of the time.
+
+    Parameters
+    ----------
+    batch : `~museml.Batch`
+        Observed spectra; they are not changed.
+    factor : float
+        How many times shorter the exposure is; at least 1.
+    seed : int or `~numpy.random.Generator`
+        Source of randomness.
+    correlation : float
+        Of the added noise in neighbouring channels.
+
+    Returns
+    -------
+    `~museml.Batch`
+        With noise added in proportion to the reported errors, which grow with the square root of the factor.
+
+    Raises
+    ------
+    SettingError
+        If the factor is below 1.
+    """
+    if not factor >= 1:
+        raise SettingError(f"factor must be 1 or more, the exposure is shortened by it; received {factor!r}")
+    drawn = noise(np.random.default_rng(seed), batch.values.shape, (correlation, correlation))
+    values = batch.values + np.float32(np.sqrt(factor - 1)) * batch.errors * drawn
+    return replace(batch, values=values, errors=batch.errors * np.float32(np.sqrt(factor)))
