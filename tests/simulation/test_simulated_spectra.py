@@ -132,5 +132,5 @@ def test_a_shallower_spectrum_has_more_noise_and_says_so():
 
 
 def test_exposures_cannot_be_made_deeper(mixed):
-    with pytest.raises(SettingError, match="factor must be 1 or more, the exposure is shortened by it; received 0.5"):
+    with pytest.raises(SettingError, match=r"factor must be 1 or more, the exposure is shortened by it; received 0\.5"):
         degrade(mixed[0], 0.5)

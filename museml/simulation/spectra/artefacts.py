@@ -44,11 +44,18 @@ def sky_residuals(rng, sigma, contrast, hours, instrument, conditions):
     deep = (np.asarray(hours, np.float32)[:, None] / 10) ** np.float32(0.25)
     strength = np.float32(conditions.residuals) * deep * rng.uniform(0, 1, (n, 1)).astype(np.float32)
     share = np.sqrt(contrast[:, None] * amount / (1 + contrast[:, None] * amount))
-    white = rng.standard_normal((n, len(where)), dtype=np.float32)
-    single = gaussian_filter1d(white, 1.0, axis=1, truncate=3) * np.float32(1.88)
+    single = _residual_lines(rng, n, len(where))
     added = np.zeros_like(sigma)
     added[:, where] = sigma[:, where] * strength * share * (single + np.float32(0.3) * _normal(rng, n, 1))
     return added
+
+
+def _residual_lines(rng, n, channels):
+    """Draw peaks and pairs of a peak and a trough, which stem from errors of flux and wavelength; scatter 1."""
+    white = rng.standard_normal((2, n, channels), dtype=np.float32)
+    peaks = gaussian_filter1d(white[0], 0.8, axis=1, truncate=3)
+    pairs = gaussian_filter1d(white[1], 0.8, axis=1, order=1, truncate=3)
+    return np.float32(0.84) * peaks + np.float32(1.65) * pairs
 
 
 def sky_spikes(values, rng, sigma, instrument, conditions):

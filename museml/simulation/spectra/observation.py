@@ -67,9 +67,9 @@ class Conditions:
     source_noise: float = 1.0
     correlation: tuple = (0.08, 0.33)
     error_factor: tuple = (0.55, 1.6)
-    error_scatter: float = 0.02
-    error_contrast: tuple = (0.8, 1.8)
-    residuals: float = 0.8
+    error_scatter: float = 0.015
+    error_contrast: tuple = (0.9, 2.0)
+    residuals: float = 0.7
     spikes: float = 0.8
     cosmic_rays: float = 0.15
     background: float = 0.1
