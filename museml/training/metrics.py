@@ -4,7 +4,7 @@ import numpy as np
 from astropy.stats import binom_conf_interval
 from scipy.stats import rankdata
 
-__all__ = ["completeness_purity", "rate", "reliability", "roc_area"]
+__all__ = ["calibration_error", "completeness_purity", "rate", "reliability", "roc_area"]
 
 CONFIDENCE = 0.95
 
@@ -76,3 +76,15 @@ def reliability(truth, probability, data="", bins=5):
         name = f"true at p from {edges[i]:.1f} to {edges[i + 1]:.1f}, mean p {mean:.3f}"
         scores.append(rate(name, int(true.sum()), len(true), data))
     return tuple(scores)
+
+
+def calibration_error(truth, probability, bins=10):
+    """Return the expected calibration error (Naeini et al. 2015, AAAI 29, 2901).
+
+    That is the mean over all rows of the difference, within the row's bin of probability, between the rate that came
+    true and the mean probability.
+    """
+    if not len(truth):
+        return float("nan")
+    place = np.clip((np.asarray(probability) * bins).astype(int), 0, bins - 1)
+    return float(np.abs(np.bincount(place, np.asarray(truth, float) - probability)).sum() / len(truth))
