@@ -29,7 +29,7 @@ def galaxy(number=7, z=0.32):
 
 def test_source_gets_redshift_lines_and_provenance(tmp_path):
     source = galaxy()
-    answer = source.classify()
+    answer = source.classify("lines")
     assert isinstance(answer, Predictions)
     assert list(answer["id"]) == ["7"]
     source.write(str(tmp_path / "s.fits"))
@@ -44,9 +44,9 @@ def test_source_gets_redshift_lines_and_provenance(tmp_path):
 
 def test_classifying_twice_changes_nothing():
     source = galaxy()
-    source.classify()
+    source.classify("lines")
     names, rows = list(source.lines["LINE"]), len(source.z)
-    source.classify()
+    source.classify("lines")
     assert list(source.lines["LINE"]) == names
     assert len(source.z) == rows
 
@@ -55,14 +55,14 @@ def test_detected_lines_get_their_names_and_keep_their_place():
     source = galaxy()
     wave = to_air(6564.61 * 1.32, "vacuum")
     source.add_line(["LBDA_OBS", "FLUX", "NOTE"], [wave + 0.4, 55.0, "mine"])
-    source.classify()
+    source.classify("lines")
     assert source.lines["LINE"][0] == "HALPHA"
     assert source.lines["NOTE"][0] == "mine"
     assert list(source.lines["LINE"]).count("HALPHA") == 1
 
 
 def test_settings_reach_the_classifier():
-    assert galaxy(z=0.32).classify(z_max=0.2)["z"][0] < 0.2
+    assert galaxy(z=0.32).classify("lines", z_max=0.2)["z"][0] < 0.2
 
 
 def test_catalogue_gets_columns_even_if_a_file_is_missing(tmp_path):
@@ -71,7 +71,7 @@ def test_catalogue_gets_columns_even_if_a_file_is_missing(tmp_path):
     catalogue = Catalog(rows=[[1], [2], [3]], names=["ID"], masked=True)
     catalogue.meta["folder"] = str(tmp_path)
     with pytest.warns(MusemlWarning, match="each row of a catalogue must have its Source file; there is none for '3'"):
-        answer = catalogue.classify()
+        answer = catalogue.classify("lines")
     assert list(answer["id"]) == ["1", "2", "3"]
     np.testing.assert_allclose(catalogue["ML_Z"][:2], 0.32, atol=2e-4)
     assert catalogue["ML_Z"].mask[2]
@@ -83,7 +83,7 @@ def test_catalogue_gets_columns_even_if_a_file_is_missing(tmp_path):
 
 def test_catalogue_of_sources_after_classify():
     source = galaxy()
-    source.classify()
+    source.classify("lines")
     catalogue = Catalog.from_sources([source])
     assert catalogue["Z_MUSEML"][0] == pytest.approx(0.32, abs=2e-4)
     assert catalogue["HALPHA_FLUX"][0] == pytest.approx(60, rel=0.2)
@@ -124,5 +124,5 @@ def test_methods_are_there_whichever_is_imported_first(imports):
 def test_nothing_is_set_on_the_instance():
     source = galaxy()
     before = set(source.__dict__)
-    source.classify()
+    source.classify("lines")
     assert set(source.__dict__) == before

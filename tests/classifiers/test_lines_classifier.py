@@ -1,9 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import Table
 
-from museml import Batch, Redshifts, classify
+import museml
+from museml import Batch, Redshifts
 from museml.classifiers.line_evidence import set_evidence
 from museml.classifiers.line_filter import continuum, local_scatter
 from museml.classifiers.line_fit import identify_lines
@@ -17,6 +20,7 @@ from museml.errors import PredictionFlag, SettingError
 from museml.simulation.spectra import IDEAL, simulate_spectra
 
 WAVE = 4750 + 1.25 * np.arange(3681)
+classify = partial(museml.classify, classifier="lines")
 
 
 def spectrum(z, lines, noise=1.0, level=0.0, seed=0, medium="air", width=80.0, detected=None):

@@ -81,7 +81,7 @@ def test_catalogue_in_other_formats(cube_file, tmp_path, settings):
 
 def test_the_catalogue_can_be_classified_again(cube_file, finished, settings):
     catalog = museml.run(cube_file, finished, resume=True, **settings)
-    predictions = catalog.classify()
+    predictions = catalog.classify("lines")
     assert np.allclose(predictions["z"], catalog["z"], atol=1e-5)
     assert np.allclose(catalog["ML_Z"], catalog["z"], atol=1e-5)
 
