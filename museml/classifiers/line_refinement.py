@@ -31,6 +31,8 @@ LINE_NAMES = tuple(line.name for line in emission_lines() if line.name not in HI
 FAINTEST = 6.0
 #: error of the redshift that no signal-to-noise ratio removes, km/s: profiles are not quite Gaussian
 FLOOR = 8.0
+#: pixels in a block of which the median is the continuum
+CONTINUUM = 64
 #: pixels in which the scatter of the signal-to-noise ratio is taken, and its least value
 BLOCK, LEAST_SCATTER = 512, 0.6
 
@@ -60,17 +62,21 @@ class LineView:
     seen: np.ndarray
 
     @classmethod
-    def of(cls, residual, weight, start, step):
-        """Filter spectra without continuum.
+    def of(cls, values, errors, mask, start, step):
+        """Filter spectra, after a running median is taken off.
 
         Parameters
         ----------
-        residual, weight : ndarray, shape (n, pixels)
-            Flux without continuum, and inverse variance; 0 where masked.
+        values, errors : ndarray, shape (n, pixels)
+            Flux and its error.
+        mask : ndarray of bool, shape (n, pixels)
+            Where there are no data.
         start, step : float
             As in the attributes.
         """
-        signal = residual * weight
+        weight = np.where(mask | (errors <= 0), 0, 1 / np.square(np.where(errors > 0, errors, 1)))
+        weight = (weight / np.maximum(weight.max(axis=1, keepdims=True), 1e-30)).astype(np.float32)
+        signal = (values - _medians(values, weight > 0)) * weight
         maps = [_filtered(signal, weight, width) for width in WIDTHS]
         seen = gaussian_filter1d((weight > 0).astype(np.float32), WIDTHS[1], axis=1, mode="constant") > 0.7
         scatter = _scatter(maps[1], seen)
@@ -181,14 +187,30 @@ def _filtered(signal, weight, width):
 
 def _scatter(snr, seen):
     """Return the robust scatter of each spectrum, shape (n, pixels), in blocks joined by steps."""
-    blocks = -(-snr.shape[1] // BLOCK)
-    short = blocks * BLOCK - snr.shape[1]
-    values = np.pad(np.where(seen, np.abs(snr), np.nan), ((0, 0), (0, short)), constant_values=np.nan)
-    values = np.sort(values.reshape(len(snr), blocks, BLOCK), axis=2)  # NaN last
-    count = np.sum(np.isfinite(values), axis=2)
-    middle = np.take_along_axis(values, np.maximum(count // 2, 0)[..., None] * (count > 0)[..., None], axis=2)[..., 0]
-    scatter = np.where(count > 20, np.maximum(1.4826 * np.nan_to_num(middle), LEAST_SCATTER), 1.0)
+    middle, count = _block_medians(np.abs(snr), seen, BLOCK)
+    scatter = np.where(count > 20, np.maximum(1.4826 * middle, LEAST_SCATTER), 1.0)
     return np.repeat(scatter, BLOCK, axis=1)[:, : snr.shape[1]].astype(np.float32)
+
+
+def _medians(values, seen):
+    """Return the medians of blocks of each spectrum, joined by straight lines."""
+    middle, count = _block_medians(values, seen, CONTINUUM)
+    out, pixels = np.empty(values.shape, np.float32), np.arange(values.shape[1])
+    places = CONTINUUM * (np.arange(middle.shape[1]) + 0.5) - 0.5
+    for row, level, known in zip(out, middle, count > CONTINUUM // 4, strict=True):
+        row[:] = np.interp(pixels, places[known], level[known]) if known.any() else 0
+    return out
+
+
+def _block_medians(values, seen, size):
+    """Return the median of the seen pixels in each block, and how many there are."""
+    blocks = -(-values.shape[1] // size)
+    short = blocks * size - values.shape[1]
+    known = np.pad(np.where(seen, values, np.inf), ((0, 0), (0, short)), constant_values=np.inf)
+    known = np.sort(known.reshape(len(values), blocks, size), axis=2)
+    count = np.sum(np.isfinite(known), axis=2)
+    middle = np.take_along_axis(known, (count // 2 * (count > 0))[..., None], axis=2)[..., 0]
+    return np.where(count > 0, np.where(np.isfinite(middle), middle, 0), 0), count
 
 
 def _cubic(part):
