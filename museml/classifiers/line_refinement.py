@@ -5,21 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from museml.data.line_profiles import C_KMS
 from museml.data.linelist import LINES, emission_lines
 
 __all__ = ["LINE_NAMES", "LineView", "refine"]
 
 #: widths of lines tried, in pixels
-WIDTHS = (1.1, 1.7, 2.8, 4.5)
+WIDTHS = (1.1, 1.7, 2.5, 3.5, 5.0)
 #: redshifts tried around the first, in pixels of ln(wave)
 TRIALS = np.arange(-8, 9)
-#: lines that do not show the redshift of the galaxy: scattered or blown away
-RESONANT = ("LYALPHA", "NV1238", "NV1243", "CIV1548", "CIV1551", "MGII2796", "MGII2803")
+#: lines that show the redshift of the galaxy: neither scattered nor blown away, and never alone when they are faint
+TELLING = (
+    *("HEII1640", "OIII1666", "CIII1907", "CIII1909", "CII2326", "OII3727", "OII3729", "NEIII3870", "NEIII3967"),
+    *("HEPSILON", "H8", "HDELTA", "HGAMMA", "HBETA", "OIII4960", "OIII5008", "NII6550", "HALPHA", "NII6585"),
+    *("SII6718", "SII6733", "ARIII7138", "SIII9071"),
+)
 #: lines that overlap, and flux ratios of the second to the first that are tried
 DOUBLETS = {
     ("CIII1907", "CIII1909"): (0.65, 0.9, 1.3),
-    ("NEIV2422", "NEIV2424"): (0.6, 1.0, 1.6),
     ("OII3727", "OII3729"): (0.7, 1.05, 1.4),
     ("NEIII3967", "HEPSILON"): (0.4, 1.0, 2.5),
 }
@@ -29,15 +31,15 @@ HIDDEN = ("CII2324", "CII2328", "CII2329", "HEI3890")
 LINE_NAMES = tuple(line.name for line in emission_lines() if line.name not in HIDDEN)
 #: lines, all together, below this signal-to-noise ratio say nothing
 FAINTEST = 6.0
-#: error of the redshift that no signal-to-noise ratio removes, km/s: profiles are not quite Gaussian
-FLOOR = 8.0
+#: the centre of a line is known to no better than this part of its width: profiles are not quite Gaussian
+TRUST = 0.08
 #: pixels in a block of which the median is the continuum
 CONTINUUM = 64
 #: pixels in which the scatter of the signal-to-noise ratio is taken, and its least value
 BLOCK, LEAST_SCATTER = 512, 0.6
 
 _LN_REST = np.log([LINES[name].wave for name in LINE_NAMES])
-_TELLING = np.array([name not in RESONANT for name in LINE_NAMES])
+_TELLING = np.array([name in TELLING for name in LINE_NAMES])
 _PAIRS = np.array([[LINE_NAMES.index(name) for name in pair] for pair in DOUBLETS])
 _RATIOS = np.array(list(DOUBLETS.values())).T[:, None, None, :, None]
 
@@ -116,8 +118,8 @@ class LineView:
 def refine(view, lnz, spread):
     """Move redshifts to where the emission lines are.
 
-    The likelihood is that of lines of one width whose fluxes are free but not negative; lines of Ly alpha,
-    CIV, NV and MgII, which are shifted against their galaxies, take no part.
+    The likelihood is that of lines of one width whose fluxes are free but not negative; Ly alpha, CIV, NV and
+    MgII, which are shifted against their galaxies, take no part.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def refine(view, lnz, spread):
     rows = np.arange(len(lnz))
     shift, error = _peak(gain[width, rows], trials, np.hypot(spread, view.step))
     best = gain[width, rows].max(axis=1)
-    error = np.hypot(error, FLOOR / C_KMS)
+    error = np.hypot(error, TRUST * view.step * np.array(WIDTHS)[width])
     better = (best > 0.5 * FAINTEST**2) & (error < spread) & (np.abs(shift) < TRIALS[-1] * view.step)
     found = np.where(better, lnz + shift, lnz)
     snr = view.at(found, np.array([-1, 0, 1])).max(axis=-1)[width, rows]
