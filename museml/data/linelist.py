@@ -16,7 +16,7 @@ class Line:
     wave : float
         Rest wavelength in vacuum, Angstrom.
     kind : str
-        How it is mostly seen: 'emission' or 'absorption'.
+        How it is mostly seen: 'emission', 'absorption', or 'faint': emission too faint to be looked for.
     label : str
         For pictures.
     """
@@ -55,6 +55,17 @@ MGB 5176.70 Mgb          NAD 5894.57 NaD          CAT8500 8500.36 CaII     CAT85
 CAT8665 8664.52 CaII
 """
 
+# NIST Atomic Spectra Database; names in the manner of the above
+_FAINT = """
+OIV1401 1401.16 OIV]     NIV1483 1483.32 NIV]     NIV1486 1486.50 NIV]     NIII1750 1749.67 NIII]
+SIIII1883 1882.71 SiIII] SIIII1892 1892.03 SiIII]
+OII2471 2470.97 [OII]    HEII3204 3204.03 HeII    NEV3347 3346.79 [NeV]    HEI3189 3188.67 HeI
+SII4070 4069.75 [SII]    SII4078 4077.50 [SII]    HEI4473 4472.73 HeI      ARIV4713 4712.58 [ArIV]
+ARIV4742 4741.45 [ArIV]  NII5756 5756.19 [NII]    SIII6314 6313.80 [SIII]  HEI6680 6679.99 HeI
+HEI7067 7067.14 HeI      ARIII7753 7753.19 [ArIII] PA9 9231.55 Pa9         PA10 9017.38 Pa10
+SIII9533 9533.20 [SIII]  PA8 9548.59 Pa8
+"""
+
 
 def _parse(text, kind):
     words = text.split()
@@ -63,9 +74,9 @@ def _parse(text, kind):
 
 
 #: all lines by name
-LINES = {**_parse(_EMISSION, "emission"), **_parse(_ABSORPTION, "absorption")}
+LINES = {**_parse(_EMISSION, "emission"), **_parse(_ABSORPTION, "absorption"), **_parse(_FAINT, "faint")}
 
 
 def emission_lines():
-    """Return the lines seen in emission, by wavelength."""
+    """Return the lines often seen in emission, by wavelength."""
     return sorted((line for line in LINES.values() if line.kind == "emission"), key=lambda line: line.wave)

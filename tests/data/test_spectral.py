@@ -62,6 +62,6 @@ def test_calcium_k_of_mpdaf_is_in_air():
 
 def test_kinds_are_complete_and_sorted():
     emission = emission_lines()
-    assert {line.kind for line in LINES.values()} == {"emission", "absorption"}
+    assert {line.kind for line in LINES.values()} == {"emission", "absorption", "faint"}
     assert {line.kind for line in emission} == {"emission"}
     assert [line.wave for line in emission] == sorted(line.wave for line in emission)
