@@ -67,12 +67,13 @@ def find_mode(pz, grid):
     grid : Grid
         The cells.
     """
-    heaviest = np.argmax(_boxes(pz, grid.cells(RIGHT)), axis=1)
-    top = _highest(pz, heaviest, grid.cells(RIGHT))
+    total, half = _summed(pz), grid.cells(RIGHT)
+    heaviest = half + np.argmax(total[:, 2 * half + 1 :] - total[:, : -2 * half - 1], axis=1)
+    top = _highest(pz, heaviest, half)
     mean, spread = top * grid.step + grid.start, np.full(len(pz), RIGHT)
     for _ in range(3):
         mean, spread = _moments(pz, grid, mean, np.clip(REACH * spread, RIGHT, WIDEST))
-    return Mode(mean, spread, mass_within(pz, grid, mean, RIGHT))
+    return Mode(mean, spread, _between(total, grid, mean, RIGHT))
 
 
 def clear(pz, grid, mode):
@@ -83,9 +84,19 @@ def clear(pz, grid, mode):
 
 def mass_within(pz, grid, lnz, reach):
     """Return the probability within a reach of ln(1+z), with parts of cells at the ends."""
-    total = np.concatenate([np.zeros((len(pz), 1)), np.cumsum(pz, axis=1, dtype=float)], axis=1)
-    ends = [(lnz + sign * reach - grid.start) / grid.step + 0.5 for sign in (-1, 1)]
-    low, high = (_at(total, np.clip(end, 0, grid.size)) for end in ends)
+    return _between(_summed(pz), grid, lnz, reach)
+
+
+def _summed(pz):
+    """Return the sum of all cells before each border between cells, and at the end."""
+    total = np.zeros((len(pz), pz.shape[1] + 1))
+    np.cumsum(pz, axis=1, out=total[:, 1:])
+    return total
+
+
+def _between(total, grid, lnz, reach):
+    ends = [np.clip((lnz + sign * reach - grid.start) / grid.step + 0.5, 0, grid.size) for sign in (-1, 1)]
+    low, high = (_at(total, end) for end in ends)
     return np.clip(high - low, 0, 1)
 
 
@@ -96,16 +107,12 @@ def _at(values, place):
     return (1 - part) * values[rows, first] + part * values[rows, first + 1]
 
 
-def _boxes(pz, half):
-    """Return the sum of each cell and those up to ``half`` cells away."""
-    total = np.cumsum(np.pad(pz, ((0, 0), (half + 1, half)), constant_values=0), axis=1, dtype=float)
-    return total[:, 2 * half + 1 :] - total[:, : -2 * half - 1]
-
-
 def _highest(pz, centre, half):
-    """Return the highest cell of each row near a centre."""
-    near = np.clip(centre[:, None] + np.arange(-half, half + 1), 0, pz.shape[1] - 1)
-    return near[np.arange(len(pz)), np.argmax(np.take_along_axis(_boxes(pz, POINT), near, axis=1), axis=1)]
+    """Return the highest cell of each row near a centre, averaged over a few."""
+    near = np.clip(centre[:, None] + np.arange(-half - POINT, half + POINT + 1), 0, pz.shape[1] - 1)
+    values = np.take_along_axis(pz, near, axis=1)
+    level = sum(values[:, i : values.shape[1] - 2 * POINT + i] for i in range(2 * POINT + 1))
+    return near[np.arange(len(pz)), POINT + np.argmax(level, axis=1)]
 
 
 def _moments(pz, grid, centre, reach):
