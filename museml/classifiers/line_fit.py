@@ -23,6 +23,8 @@ FREEDOM = 1e-3
 WIDEST = 600.0
 #: at most this far from a line's centre its pixels take part, Angstrom
 REACH = 25.0
+#: lines in wider gaps of the data are not looked for, Angstrom
+GAP = 20.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def fit_lines(wave, medium, residual, weight, z, unit=None):
         None when no line has a signal-to-noise ratio of 3.
     """
     weight = weight / line_axis(wave, medium).scatter(residual, weight) ** 2
-    model = _Model(wave, medium, residual, weight, _covered(wave, medium, z), z)
+    model = _Model(wave, medium, residual, weight, _covered(wave[weight > 0], medium, z), z)
     for _ in range(2):  # each time with the lines that are there
         solution = model.fit()
         bright = [] if solution is None else model.bright(solution.x)
@@ -105,8 +107,14 @@ def fit_lines(wave, medium, residual, weight, z, unit=None):
 
 
 def _covered(wave, medium, z):
-    ends = to_vacuum(wave[[0, -1]], medium)
-    return [line for line in emission_lines() if ends[0] < line.wave * (1 + z) < ends[1]]
+    """Return the lines that have a pixel with data on either side."""
+    if not len(wave):
+        return []
+    lines, vacuum = emission_lines(), to_vacuum(wave, medium)
+    centres = np.array([line.wave * (1 + z) for line in lines])
+    after = np.searchsorted(vacuum, centres)
+    widths = np.diff(vacuum, prepend=-np.inf, append=np.inf)[after]
+    return [line for line, width in zip(lines, widths, strict=True) if width < GAP]
 
 
 class _Model:

@@ -58,6 +58,17 @@ def test_the_lines_at_the_true_redshift_make_the_type(sample):
     assert 0.4 < np.median(ratio) < 2  # the errors that are reported are wrong by such factors
 
 
+def test_lines_in_a_gap_of_the_data_do_not_count(sample):
+    labelled, known, truth = sample
+    row = int(np.argmax(truth["snr_line"]))
+    spectra = labelled.spectra.rows(row, row + 1)
+    rest = spectra.axis.value / (1 + truth["z"][row])
+    gap = (rest > 1180) & (rest < 1250) | (rest > 3650) & (rest < 3800) | (rest > 4800) & (rest < 5100) | (rest > 6400)
+    part = LabelledSpectra(replace(spectra, mask=gap[None]), make_labels(spectra.ids, truth["z"][row : row + 1]))
+    answers = answer_labelled(Oracle(known=known), part)
+    assert answers["snr_line"][0] < 0.5 * truth["snr_line"][row]
+
+
 def test_a_second_redshift_that_is_right_is_ranked(sample):
     labelled, known, _ = sample
     answers = answer_labelled(Oracle(known=known, least=1e9), labelled)
