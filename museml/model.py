@@ -15,9 +15,10 @@ from astropy import units as u
 from museml.config import conf
 from museml.data.axis import describe_axis, same_axis
 from museml.data.preparation import check_steps, prepare_input
-from museml.data.probabilities import apply_calibration, check_calibration
+from museml.data.probabilities import check_calibration
+from museml.data.readings import get_reading
 from museml.errors import InputError, ModelError, PluginError, SettingError
-from museml.networks.architecture import build_network, check_architecture, check_classes
+from museml.networks.architecture import build_network, check_architecture, check_outputs
 from museml.networks.backend import compile_network, device, load_keras, run_padded, to_array
 from museml.networks.weights import check_shapes, digest_weights
 from museml.output import whole_file
@@ -26,6 +27,8 @@ __all__ = ["Model", "ModelCard", "load_model"]
 
 #: rows that the compiled function takes at once; the last part is filled up
 ROWS = 128
+#: the same where there are no more
+FEW_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Model:
     calibration : dict
         ``scale`` (number) and ``offset`` (one per class): probabilities are
         softmax(scale * output + offset), which covers temperature and Platt scaling.
+    reading : str
+        What the outputs are: 'classes', one each, or 'redshift', see `museml.data.redshift_bins`.
     history : dict of list
         Losses and scores by epoch of training.
 
@@ -100,12 +105,14 @@ class Model:
     axis: u.Quantity = None
     calibration: dict = field(default_factory=lambda: {"scale": 1.0, "offset": [0.0]})
     history: dict = field(default_factory=dict)
+    reading: str = "classes"
 
     def __post_init__(self):
         check_architecture(self.config)
         check_steps(self.preparation)
         check_shapes(self.weights)
         check_calibration(self.calibration, self.card.classes)
+        get_reading(self.reading)
         if self.axis is not None and not isinstance(self.axis, u.Quantity):
             raise ModelError(f"the axis of a model must be a Quantity, not {type(self.axis).__name__}; give its unit")
 
@@ -126,6 +133,7 @@ class Model:
         """SHA-256 of ``weights`` (names, shapes, types, bytes) and of ``description`` (all else but the history)."""
         axis = None if self.axis is None else [str(self.axis.unit), np.asarray(self.axis.value, float).tolist()]
         parts = [asdict(self.card), self.config, self.preparation, axis, self.calibration]
+        parts += [self.reading] * (self.reading != "classes")  # older files have no other
         text = json.dumps(parts, sort_keys=True, default=float)
         return {"weights": digest_weights(self.weights), "description": hashlib.sha256(text.encode()).hexdigest()}
 
@@ -148,7 +156,7 @@ class Model:
         """The Keras network, built at first use."""
         with device():
             network = build_network(self.config, {path: w.shape for path, w in self.weights.items()})
-            check_classes(network, self.card.classes)
+            check_outputs(network, get_reading(self.reading).count(self.card.classes), self.card.classes)
             network.set_weights([self.weights[v.path] for v in network.weights])
         return network
 
@@ -170,14 +178,31 @@ class Model:
         InputError
             If shape or axis are not those of the model.
         """
-        self._check_input(batch)
         if not len(batch):
+            self._check_input(batch)
             return np.empty((0, len(self.card.classes)))
-        with device():
-            outputs = run_padded(self._compiled, prepare_input(batch, self.preparation), ROWS)
-        probabilities = apply_calibration(outputs, self.calibration)
+        reading = get_reading(self.reading)
+        batch = reading.place(batch)
+        probabilities = reading.classes(self.outputs(batch), batch, self.calibration)
         probabilities[batch.mask.reshape(len(batch), -1).all(axis=1)] = np.nan
         return probabilities
+
+    def outputs(self, batch):
+        """Return what the network says, before calibration.
+
+        Parameters
+        ----------
+        batch : `~museml.Batch`
+            On the axis that the network takes.
+
+        Returns
+        -------
+        ndarray, shape (n, outputs), float32
+        """
+        self._check_input(batch)
+        with device():
+            rows = ROWS if len(batch) > FEW_ROWS else FEW_ROWS
+            return run_padded(self._compiled, prepare_input(batch, self.preparation), rows)
 
     def save(self, path):
         """Write the model as one ASDF file, whole or not at all.
@@ -198,9 +223,10 @@ class Model:
 
     def _check_input(self, batch):
         wanted = tuple(self.config["config"]["layers"][0]["config"]["batch_shape"][1:-1])
-        if batch.values.shape[1:-1] != wanted:
+        given = batch.values.shape[1 : 1 + len(wanted)]
+        if given != wanted:
             raise InputError(
-                f"model {self.card.name!r} takes data of shape {wanted}, the batch has {batch.values.shape[1:-1]}; "
+                f"model {self.card.name!r} takes data of shape {wanted}, the batch has {given}; "
                 f"prepare them as kind {self.card.accepts[0]!r}"
             )
         if self.axis is not None and not same_axis(batch.axis, self.axis):

@@ -43,6 +43,7 @@ class ModelConverter(Converter):
             "axis": obj.axis,
             "calibration": _plain(obj.calibration),
             "history": _plain(obj.history),
+            "reading": obj.reading,
             "checksums": obj.checksums,
         }
 
@@ -66,6 +67,7 @@ class ModelConverter(Converter):
             axis=None if node["axis"] is None else node["axis"].copy(),
             calibration=_plain(node["calibration"]),
             history=_plain(node["history"]),
+            reading=node.get("reading", "classes"),
         )
         model.verify(_plain(node["checksums"]))
         return model

@@ -4,6 +4,7 @@ from inspect import signature
 
 import numpy as np
 
+from museml.data.channels import spectrum_channels
 from museml.errors import ModelError
 
 __all__ = ["STEPS", "check_steps", "prepare_input"]
@@ -20,8 +21,11 @@ def append_mask(values, mask):
     return np.concatenate([values, first], axis=-1), np.concatenate([mask, np.zeros_like(first)], axis=-1)
 
 
-#: every step that a model may name: function of (values, mask, **settings) -> (values, mask)
-STEPS = {"stretch": stretch, "append_mask": append_mask}
+#: every step that a model may name: function of (values, mask, **settings) -> (values, mask);
+#: one with an argument ``errors`` also gets the errors of the batch
+STEPS = {"stretch": stretch, "append_mask": append_mask, "spectrum_channels": spectrum_channels}
+#: arguments that are data, not settings
+DATA = ("values", "mask", "errors")
 
 
 def check_steps(steps):
@@ -32,7 +36,7 @@ def check_steps(steps):
                 f"the input preparation has a step {step!r}; known: {', '.join(STEPS)}; update museml or the model"
             )
         for name, value in _settings(step).items():
-            known = list(signature(STEPS[step["step"]]).parameters)[2:]
+            known = [name for name in _arguments(step) if name not in DATA]
             if name not in known or not isinstance(value, int | float) or not 0 < value < np.inf:
                 raise ModelError(
                     f"the settings of step {step['step']!r} must be positive numbers ({', '.join(known) or 'none'}), "
@@ -58,8 +62,13 @@ def prepare_input(batch, steps):
     mask = batch.mask | ~np.isfinite(batch.values)
     values = np.where(mask, 0, batch.values)
     for step in steps:
-        values, mask = STEPS[step["step"]](values, mask, **_settings(step))
+        errors = {"errors": batch.errors} if "errors" in _arguments(step) else {}
+        values, mask = STEPS[step["step"]](values, mask, **errors, **_settings(step))
     return np.asarray(values, np.float32)
+
+
+def _arguments(step):
+    return list(signature(STEPS[step["step"]]).parameters)
 
 
 def _settings(step):

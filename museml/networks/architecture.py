@@ -5,8 +5,9 @@ from copy import deepcopy
 
 from museml.errors import ModelError
 from museml.networks.backend import load_keras
+from museml.networks.layers import OWN_LAYERS, PACKAGE, own_layer
 
-__all__ = ["LAYERS", "build_network", "check_architecture", "check_classes"]
+__all__ = ["LAYERS", "build_network", "check_architecture", "check_outputs"]
 
 #: layers that compute with their own weights and nothing else
 LAYERS = frozenset({
@@ -37,6 +38,8 @@ ACTIVATIONS = frozenset(
 )
 #: what marks an input of a layer inside a functional model; makes no object
 TENSOR = "__keras_tensor__"
+#: layers of museml, as Keras registers them
+OWN = frozenset(f"{PACKAGE}>{name}" for name in OWN_LAYERS)
 MAX_NUMBER = 1_000_000
 MAX_DEPTH = 60
 MAX_VALUES = 10_000_000  # that a layer makes for one row
@@ -83,12 +86,12 @@ def build_network(config, shapes):
     return _deserialize(keras, config)
 
 
-def check_classes(network, classes):
-    """Raise `ModelError` unless a network has one output for each class."""
-    if network.output_shape[-1] != len(classes):
+def check_outputs(network, wanted, classes):
+    """Raise `ModelError` unless a network has as many outputs as are wanted for the classes."""
+    if network.output_shape[-1] != wanted:
         raise ModelError(
-            f"a network must have one output for each class; it has {network.output_shape[-1]} for the classes "
-            f"{', '.join(classes)}; correct the card or the network"
+            f"a network must have {wanted} outputs for the classes {', '.join(classes)}; it has "
+            f"{network.output_shape[-1]}; correct the card or the network"
         )
 
 
@@ -105,6 +108,8 @@ def _check_sizes(network):
 
 
 def _deserialize(keras, config):
+    for name in OWN_LAYERS:
+        own_layer(name)
     try:
         return keras.saving.deserialize_keras_object(_without_initializers(config), safe_mode=True)
     except Exception as error:  # Keras raises nearly anything on a broken config
@@ -143,12 +148,17 @@ def _check(node, depth):
 
 def _check_object(node):
     name = node.get("class_name")
-    if name is None or name == TENSOR:
+    if name is None or name == TENSOR or _is_own(node):
         return
     if (node.get("module"), name) not in ALLOWED:
         _refuse(f"holds the object {node.get('module')}.{name}, which is not on the allow-list of layers")
     if node.get("registered_name") not in (None, "", name):
         _refuse(f"holds the custom object {node['registered_name']!r}")
+
+
+def _is_own(node):
+    """Whether an object is a layer of museml's own; Keras finds it under its registered name alone."""
+    return node.get("registered_name") in OWN and node["registered_name"] == f"{PACKAGE}>{node['class_name']}"
 
 
 def _check_activations(node):

@@ -244,7 +244,7 @@ def test_parts_that_cannot_work_are_refused_when_a_model_is_made(model, part, me
 def test_a_network_has_one_output_for_each_class(model, batch):
     card = replace(model.card, classes=("a", "b", "c"))
     odd = replace(model, card=card, calibration={"scale": 1.0, "offset": [0.0]})
-    with pytest.raises(ModelError, match="one output for each class; it has 2"):
+    with pytest.raises(ModelError, match="must have 3 outputs for the classes a, b, c; it has 2"):
         odd.predict(batch)
 
 
