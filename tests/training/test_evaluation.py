@@ -60,13 +60,12 @@ def test_the_lines_at_the_true_redshift_make_the_type(sample):
 
 def test_lines_in_a_gap_of_the_data_do_not_count(sample):
     labelled, known, truth = sample
-    row = int(np.argmax(truth["snr_line"]))
+    row = int(np.flatnonzero(truth["line"] == "LYALPHA")[0])
     spectra = labelled.spectra.rows(row, row + 1)
-    rest = spectra.axis.value / (1 + truth["z"][row])
-    gap = (rest > 1180) & (rest < 1250) | (rest > 3650) & (rest < 3800) | (rest > 4800) & (rest < 5100) | (rest > 6400)
+    gap = np.abs(spectra.axis.value / (1 + truth["z"][row]) - 1215.67) < 40
     part = LabelledSpectra(replace(spectra, mask=gap[None]), make_labels(spectra.ids, truth["z"][row : row + 1]))
     answers = answer_labelled(Oracle(known=known), part)
-    assert answers["snr_line"][0] < 0.5 * truth["snr_line"][row]
+    assert answers["type"][0] != "Lya"
 
 
 def test_a_second_redshift_that_is_right_is_ranked(sample):
