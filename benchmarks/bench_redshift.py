@@ -23,8 +23,6 @@ from redshift_speed import speed
 
 from museml import Redshifts, get_classifier
 
-RESULTS = Path(__file__).parent / "results"
-
 
 def ask(name, labelled, work):
     """Return the answers of a rival to the first spectra of a set, from the work folder if they are there."""
@@ -94,7 +92,7 @@ def main():
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--rivals", nargs="+", choices=list(RIVALS), default=available())
     parser.add_argument("--work", type=Path, default=Path("redshift_answers"), help="folder for answers")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for tables")
+    parser.add_argument("--results", type=Path, default=scores.RESULTS, help="folder for tables")
     parser.add_argument("--quick", action="store_true", help="leave speed and neutrality out")
     options = parser.parse_args()
     for folder in (options.work, options.results):

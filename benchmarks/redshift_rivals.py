@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from template_rival import galaxy_templates, template_classifier
 
 from museml import Redshifts, get_classifier
 from museml.classifiers.nmf_grid import rest_wave
@@ -32,7 +31,7 @@ def answers_of(name, labelled, folder):
     """Return the answers of a classifier to a set, and the seconds that it took."""
     if name == "redrock":
         return _redrock(labelled)
-    classifier = template_classifier(folder) if name == "templates" else get_classifier(name)
+    classifier = _templates(folder) if name == "templates" else get_classifier(name)
     classifier.classify(labelled.batches[0].rows(0, 1))  # what happens once
     start = time.perf_counter()
     tables = [table for batch in labelled.batches for table in classifier.stream(batch)]
@@ -40,6 +39,12 @@ def answers_of(name, labelled, folder):
     names = [field.name for field in Redshifts.fields]
     columns = {key: np.ma.concatenate([np.ma.asarray(table[key]) for table in tables]) for key in names}
     return Redshifts.from_columns(columns, tables[0].meta), seconds
+
+
+def _templates(folder):
+    from template_rival import template_classifier
+
+    return template_classifier(folder)
 
 
 def _redrock(labelled):
@@ -58,6 +63,8 @@ def _redrock(labelled):
 
 
 def _ask_redrock(batches):
+    from template_rival import galaxy_templates
+
     first = batches[0]
     flux, errors, mask = (np.concatenate([getattr(b, key) for b in batches]) for key in ("values", "errors", "mask"))
     scale = np.median(errors[errors > 0])

@@ -1,6 +1,7 @@
 """Scores of classifiers of redshifts on labelled spectra, as tables that are stored as CSV."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
@@ -10,6 +11,7 @@ from scipy.stats import binomtest
 from museml.training.metrics import calibration_error, rate
 
 __all__ = [
+    "RESULTS",
     "by_class",
     "by_signal",
     "by_spectrum",
@@ -22,6 +24,8 @@ __all__ = [
     "write",
 ]
 
+#: where the tables are kept
+RESULTS = Path(__file__).parent / "results"
 #: a redshift is right within these parts of 1+z
 TOLERANCES = (0.005, 0.002)
 SURE = 0.9
