@@ -20,17 +20,17 @@ def _lines(text):
 # of warm gas (Jenkins 2009, ApJ 700, 1299).
 _LOW = _lines("""
 1036.34 0.6 1083.99 0.5 1190.42 0.23 1193.29 0.47 1199.97 0.2 1206.50 1.3 1250.58 0.004 1253.81 0.008 1260.42 1.0
-1302.17 0.7 1304.37 0.08 1334.53 0.92 1526.71 0.14 1608.45 0.03 1670.79 0.12 1808.01 0.003 2249.88 0.001 2260.78 0.0015
-2344.21 0.075 2374.46 0.02 2382.76 0.2 2586.65 0.05 2600.17 0.17 2796.35 0.8 2803.53 0.4 2852.96 0.035
+1302.17 0.7 1304.37 0.08 1334.53 0.92 1526.71 0.14 1608.45 0.06 1670.79 0.12 1808.01 0.003 2249.88 0.0015 2260.78 0.002
+2344.21 0.15 2374.46 0.05 2382.76 0.45 2586.65 0.11 2600.17 0.38 2796.35 0.8 2803.53 0.4 2852.96 0.035
 """)
-_HIGH = _lines("1393.76 1.0 1402.77 0.5 1548.20 1.3 1550.77 0.65 1854.72 0.15 1862.79 0.075 1238.82 0.1 1242.80 0.05")
+_HIGH = _lines("1393.76 1.0 1402.77 0.5 1548.20 1.3 1550.77 0.65 1854.72 0.4 1862.79 0.2 1238.82 0.1 1242.80 0.05")
 _SODIUM = _lines("5891.58 1.0 5897.56 0.5")
 # Fluorescent lines and their share (Shapley et al. 2003, ApJ 588, 65; Prochaska et al. 2011, ApJ 734, 24; Finley et al.
 # 2017, A&A 608, A7).
 _FLUORESCENT_SILICON = _lines("1197.39 0.4 1264.74 1.0 1309.28 0.6 1533.43 1.0")
 _FLUORESCENT_IRON = _lines("2365.55 0.5 2396.36 1.0 2612.65 0.9 2626.45 1.2 2632.11 0.5")
 _SCATTERED = _lines("2796.35 1.0 2803.53 0.7 2382.76 0.3 2600.17 0.4 1548.20 0.4 1550.77 0.3 1393.76 0.2")
-_WIND = _lines("1240.81 0.7 1396.0 0.5 1549.1 1.0")
+_WIND = _lines("1240.81 0.7 1396.0 0.25 1549.1 1.0")
 
 
 def transmission(rng, table, ln_wave):
@@ -99,7 +99,7 @@ def _low_ions(rng, rows, ln_wave, values):
     n = len(rows)
     outflow, covering = _column(rows, "outflow"), _column(rows, "covering")
     sigma = np.hypot(50, 0.5 * outflow) * rng.uniform(0.7, 1.3, n)
-    depth = 10 ** rng.normal(1.1, 0.5, n)
+    depth = 10 ** rng.normal(1.4, 0.45, n)
     share = rng.uniform(0, 1, n)
     _absorb(values, ln_wave, _LOW, (depth, covering, -outflow, sigma))
     still = (0.3 * depth, share * covering, rng.normal(0, 20, n), np.maximum(_column(rows, "width"), 40))
@@ -110,16 +110,16 @@ def _high_ions(rng, rows, ln_wave, values):
     n = len(rows)
     outflow = _column(rows, "outflow") * rng.uniform(0.7, 1.4, n)
     covering = np.clip(_column(rows, "covering") * rng.uniform(0.4, 1.2, n), 0, 1)
-    gas = (10 ** rng.normal(0.1, 0.5, n), covering, -outflow, np.hypot(70, 0.5 * outflow))
+    gas = (10 ** rng.normal(0.2, 0.45, n), covering, -outflow, np.hypot(70, 0.5 * outflow))
     _absorb(values, ln_wave, _HIGH, gas)
 
 
 def _sodium(rng, rows, ln_wave, values):
     """Absorb in NaI, which goes with dust (Chen et al. 2010, AJ 140, 445)."""
     n = len(rows)
-    depth = np.minimum(6 * _column(rows, "ebv_gas") * 10 ** rng.normal(-0.2, 0.4, n), 5)
+    depth = np.minimum(3 * _column(rows, "ebv_gas") * 10 ** rng.normal(-0.2, 0.4, n), 3)
     sigma = np.maximum(_column(rows, "width"), 40)
-    _absorb(values, ln_wave, _SODIUM, (depth, rng.uniform(0.1, 0.6, n), -rng.uniform(0, 150, n), sigma))
+    _absorb(values, ln_wave, _SODIUM, (depth, rng.uniform(0.05, 0.4, n), -rng.uniform(0, 150, n), sigma))
 
 
 def _emission(rng, rows, ln_wave, values):

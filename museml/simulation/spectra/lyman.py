@@ -15,7 +15,13 @@ SERIES = (
     (923.15, 0.0040), (920.96, 0.0029), (919.35, 0.0022),
 )  # fmt: skip
 CONTRAST = 1.9  # scatter of ln(optical depth) from pixel to pixel
-RED = 6  # components of the red peak
+RED = 8  # components of the red peak
+# of a Gaussian folded with an exponential: scale of the exponential, full width at half maximum and mode, in units of
+# the Gaussian's standard deviation
+_MEASURED = np.array([
+    (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6), (2.355, 2.55, 2.9, 3.2, 3.5, 4.25, 5.0, 5.8, 6.6),
+    (0, 0.43, 0.69, 0.87, 1.01, 1.22, 1.37, 1.48, 1.58),
+])  # fmt: skip
 
 
 def lya_profile(rng, table):
@@ -42,32 +48,35 @@ def lya_profile(rng, table):
     n = len(table)
     active = np.asarray(table["agn"], float) > 0.3
     broken = np.asarray(table["kind"]) == "lbg"
-    fwhm = np.where(active, 700, np.where(broken, 330, 250)) * np.exp(rng.normal(0, 0.35, n))
+    fwhm = np.where(active, 700, np.where(broken, 330, 265)) * np.exp(rng.normal(0, 0.35, n))
     offset = np.where(active, rng.normal(0, 80, n), np.clip((0.9 * fwhm - 34) * np.exp(rng.normal(0, 0.3, n)), 0, 800))
-    asymmetry = np.where(active, 0.05, rng.uniform(0.15, 0.5, n))
-    peak = _red_peak(fwhm, offset, asymmetry)
-    blue = _blue_peak(rng, fwhm, offset, active)
+    skewness = np.where(active, 0.3, rng.uniform(0.5, 6, n))
+    peak = _red_peak(fwhm, offset, skewness)
+    blue = _blue_peak(rng, np.asarray(table["z"], float), fwhm, offset, active)
     wide = _component(offset + 0.2 * fwhm, fwhm, np.where(rng.random(n) < 0.3, rng.uniform(0.05, 0.3, n), 0))
     velocity, sigma, weight = (np.concatenate(parts, axis=1) for parts in zip(peak, blue, wide, strict=True))
     return velocity, sigma, weight / weight.sum(axis=1, keepdims=True)
 
 
-def _red_peak(fwhm, offset, asymmetry):
-    """Return a Gaussian folded with an exponential, as components at its quantiles; the mode is at the offset."""
-    share = (np.arange(RED) + 0.5) / RED
-    tail = (asymmetry * fwhm)[:, None]
-    place = -np.log1p(-share) * tail
-    core = 0.40 * (fwhm * (1 - 0.75 * asymmetry))[:, None]
-    spread = np.gradient(-np.log1p(-share)) * tail / 2
-    start = (offset - 0.45 * asymmetry * fwhm)[:, None]
-    return start + place, np.hypot(core, spread), np.full(place.shape, 1 / RED)
+def _red_peak(fwhm, offset, skewness):
+    """Return a Gaussian folded with an exponential, as components at its quantiles; its mode is at the offset.
+
+    ``skewness`` is the scale of the exponential over the Gaussian's standard deviation.
+    """
+    sigma = fwhm / np.interp(skewness, *_MEASURED[:2])
+    quantile = -np.log1p(-(np.arange(RED) + 0.5) / RED)
+    start = offset - np.interp(skewness, *_MEASURED[::2]) * sigma
+    scale = (skewness * sigma)[:, None]
+    width = np.hypot(sigma[:, None], scale * np.gradient(quantile) / 2)
+    return start[:, None] + quantile * scale, width, np.full(width.shape, 1 / RED)
 
 
-def _blue_peak(rng, fwhm, offset, active):
+def _blue_peak(rng, z, fwhm, offset, active):
+    """Return a peak on the blue side; the forest lets fewer through at high redshift."""
     n = len(fwhm)
-    share = np.where((rng.random(n) < 0.3) & ~active, rng.uniform(0.05, 0.6, n), 0)
+    has = (rng.random(n) < 0.45 * np.exp(-effective_depth(z))) & ~active
     separation = offset + rng.uniform(0.6, 1.6, n) * np.maximum(fwhm, 150)
-    return _component(offset - separation, 0.4 * fwhm, share)
+    return _component(offset - separation, 0.4 * fwhm, np.where(has, rng.uniform(0.05, 0.6, n), 0))
 
 
 def _component(velocity, sigma, weight):

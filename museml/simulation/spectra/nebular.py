@@ -2,7 +2,9 @@
 
 import numpy as np
 
-__all__ = ["BALMER", "HII_LINES", "LINER", "NARROW_LINE_REGION", "SOLAR", "hii_ratios"]
+from museml.data.linelist import LINES
+
+__all__ = ["BALMER", "HII_LINES", "LINER", "NARROW_LINE_REGION", "SOLAR", "hii_ratios", "line_ratios", "lognormal"]
 
 #: 12 + log(O/H) of the Sun (Asplund et al. 2009, ARA&A 47, 481)
 SOLAR = 8.69
@@ -84,6 +86,27 @@ LINER = {
     "SIII9071": 0.2,
 }  # fmt: skip
 
+# Lines whose ratio to another is fixed by atomic physics (Storey and Zeippen 2000, MNRAS 312, 813; Osterbrock and
+# Ferland 2006) or varies little: name -> (its reference, ratio).
+_TIED = {
+    "OIII4960": ("OIII5008", 0.335), "NII6550": ("NII6585", 0.328), "OI6365": ("OI6302", 0.32),
+    "NEIII3967": ("NEIII3870", 0.301), "NEV3347": ("NEV3427", 0.366), "SIII9533": ("SIII9071", 2.47),
+    "HEI4473": ("HEI5877", 0.37), "HEI6680": ("HEI5877", 0.27), "HEI7067": ("HEI5877", 0.2),
+    "HEI3890": ("HEI5877", 0.7), "HEI3189": ("HEI5877", 0.3), "ARIII7753": ("ARIII7138", 0.24),
+    "OIII1660": ("OIII1666", 0.41), "OIV1401": ("SIIV", 0.6), "NIV1483": ("NIV1486", 0.6),
+}  # fmt: skip
+# Doublets whose ratio depends on density or depth: sum -> (first, second, lowest and highest second / first).
+_PAIRS = {
+    "OII": ("OII3729", "OII3727", 0.67, 1.4), "SII": ("SII6718", "SII6733", 0.69, 1.3),
+    "CIII": ("CIII1907", "CIII1909", 0.63, 1.1), "SIIII": ("SIIII1883", "SIIII1892", 0.6, 1.1),
+    "MGII": ("MGII2796", "MGII2803", 0.5, 0.9), "CIV": ("CIV1548", "CIV1551", 0.5, 0.95),
+    "NV": ("NV1238", "NV1243", 0.5, 0.95), "SIIV": ("SIIV1394", "SIIV1403", 0.5, 0.9),
+    "NEIV": ("NEIV2424", "NEIV2422", 0.65, 1.2), "OII7325": ("OII7322", "OII7332", 0.78, 0.85),
+    "SII4070": ("SII4070", "SII4078", 0.33, 0.34), "ARIV": ("ARIV4713", "ARIV4742", 0.72, 1.2),
+}  # fmt: skip
+# Intercombination multiplet CII] 2326 (Stafford et al. 1994, MNRAS 268, 816): share of each line.
+_CARBON = {"CII2324": 0.05, "CII2326": 0.51, "CII2328": 0.11, "CII2329": 0.33}
+
 
 def hii_ratios(metallicity, ionisation):
     """Return the line ratios of HII regions, interpolated in the table of models.
@@ -110,3 +133,73 @@ def _place(values, nodes):
     values = np.clip(values, nodes[0], nodes[-1])
     below = np.clip(np.searchsorted(nodes, values, side="right") - 1, 0, len(nodes) - 2)
     return below, ((values - nodes[below]) / (nodes[below + 1] - nodes[below]))[:, None]
+
+
+def line_ratios(rng, metallicity, ionisation, agn, liner):
+    """Draw the line ratios of galaxies, before dust.
+
+    Parameters
+    ----------
+    rng : `~numpy.random.Generator`
+        Source of randomness.
+    metallicity, ionisation : ndarray, shape (n,)
+        12 + log(O/H) and log U of the HII regions.
+    agn, liner : ndarray, shape (n,)
+        Shares of a narrow-line region and of a low-ionisation nebula in Hbeta.
+
+    Returns
+    -------
+    names : tuple of str
+        Lines, as in `museml.data.linelist.LINES`.
+    ratios : ndarray, shape (n, lines)
+        Flux relative to Hbeta.
+    """
+    n = len(agn)
+    hii = dict(zip(HII_LINES, hii_ratios(metallicity, ionisation).T, strict=True))
+    hii.update(_ultraviolet(rng, hii, metallicity))
+    sums = {}
+    for name in {**hii, **NARROW_LINE_REGION, **LINER}:
+        young = hii.get(name, 0) * lognormal(rng, n, 0.08)
+        narrow = NARROW_LINE_REGION.get(name, 0) * lognormal(rng, n, 0.2)
+        low = LINER.get(name, 0) * lognormal(rng, n, 0.15)
+        sums[name] = young * (1 - agn) * (1 - liner) + narrow * agn + low * liner * (1 - agn)
+    sums["HALPHA"] = np.clip(sums["HALPHA"], 2.75, 3.4)
+    sums.update({name: np.full(n, ratio) for name, ratio in {"HBETA": 1.0, **BALMER}.items()})
+    return _split(rng, sums)
+
+
+def _ultraviolet(rng, hii, metallicity):
+    """Return lines that the models of HII regions lack or underestimate.
+
+    CIV, HeII and SiIII] relative to CIII] as in emitters at z = 2 to 4 (Feltre et al. 2020, A&A 641, A118; Schmidt et
+    al. 2021, A&A 654, A80); Wolf-Rayet stars and hard sources add to HeII in metal-poor galaxies (Shirazi and
+    Brinchmann 2012, MNRAS 421, 1043). Only a part of MgII escapes.
+    """
+    n, poor = len(metallicity), np.clip((8.5 - metallicity) / 0.8, 0, 1)
+    return {
+        "CIII": hii["CIII"] * lognormal(rng, n, 0.2),
+        "CIV": hii["CIII"] * poor * 0.25 * lognormal(rng, n, 0.4),
+        "HEII1640": hii["HEII1640"] + 0.07 * poor * lognormal(rng, n, 0.35),
+        "HEII4687": hii["HEII4687"] + 0.01 * poor * lognormal(rng, n, 0.35),
+        "SIIII": 0.35 * hii["CIII"] * lognormal(rng, n, 0.15),
+        "MGII": hii["MGII"] * np.minimum(0.7 * lognormal(rng, n, 0.4), 1.3),
+        "NIII1750": 0.1 * hii["CIII"] * lognormal(rng, n, 0.3),
+        "ARIV": 0.01 * poor * lognormal(rng, n, 0.3),
+    }
+
+
+def _split(rng, sums):
+    """Split sums into their lines; return names and ratios, shape (n, lines)."""
+    single = {name: values for name, values in sums.items() if name in LINES}
+    for name, (reference, ratio) in _TIED.items():
+        single[name] = ratio * sums[reference]
+    for name, (first, second, low, high) in _PAIRS.items():
+        ratio = np.minimum(low * (1 + 0.2 * (high / low - 1) * rng.exponential(1, len(sums[name]))), high)
+        single[first], single[second] = sums[name] / (1 + ratio), sums[name] * ratio / (1 + ratio)
+    single.update({name: share * sums["CII"] for name, share in _CARBON.items()})
+    return tuple(single), np.stack(list(single.values()), axis=1)
+
+
+def lognormal(rng, n, dex):
+    """Draw factors about 1 with a scatter in dex."""
+    return 10 ** rng.normal(0, dex, n)

@@ -43,7 +43,8 @@ def draw(rng, n, kinds=None, span=(4750.0, 9350.0)):
     Returns
     -------
     `~astropy.table.Table`
-        Columns kind; z (stars: radial velocity over c; NaN for nothing); and for galaxies, NaN otherwise:
+        Columns kind; z (stars: radial velocity over c; NaN for nothing); magnitude (AB at 7750 Angstrom as in a deep
+        field; NaN for nothing); and for galaxies, NaN otherwise:
         mass (log10 of solar masses), metallicity (12 + log O/H), ionisation (log U), ebv and ebv_gas (colour
         excess of stars and of nebulae), agn and liner (shares of narrow-line regions and of low-ionisation
         nebulae in Hbeta), width (km/s, standard deviation of the gas), strength (dex, equivalent width of Hbeta
@@ -66,6 +67,7 @@ def draw(rng, n, kinds=None, span=(4750.0, 9350.0)):
     for name, values in _galaxies(rng, kind[galaxy], z[galaxy]).items():
         table[name] = np.full(n, np.nan)
         table[name][galaxy] = values
+    table["magnitude"] = _magnitudes(rng, table)
     return table
 
 
@@ -114,6 +116,26 @@ _REDSHIFTS = {
 }
 
 
+# Mean and scatter of magnitudes, as in the UDF-10 catalogue (Inami et al. 2017), galaxies in F775W
+_MAGNITUDES = {
+    "star_forming": (25.6, 1.9), "passive": (24.0, 1.3), "lya": (28.8, 1.0), "lbg": (26.3, 1.0), "agn2": (24.0, 1.3),
+    "qso": (22.5, 1.5), "star": (22.0, 2.0), "nothing": (np.nan, 0.0),
+}  # fmt: skip
+LYA_FLUX = (2.85, 0.33)  # log10 of the flux of Lya in 1e-20 erg / (s cm2), mean and scatter (Inami et al. 2017)
+
+
+def _magnitudes(rng, table):
+    """Draw magnitudes; those of Lya emitters follow from flux and equivalent width of the line."""
+    mean, scatter = (np.array([_MAGNITUDES[name][i] for name in table["kind"]]) for i in range(2))
+    magnitude = mean + scatter * rng.standard_normal(len(table))
+    emitter = np.asarray(table["kind"]) == "lya"
+    factor = 1 + np.asarray(table["z"])[emitter]
+    line = 10 ** rng.normal(*LYA_FLUX, emitter.sum())
+    density = line / (np.asarray(table["lya"])[emitter] * factor) * (LYALPHA * factor / 7750) ** 2
+    magnitude[emitter] = -2.5 * np.log10(density * 1e-20 * 7750**2 / 2.998e18) - 48.6
+    return magnitude
+
+
 def _galaxies(rng, kind, z):
     """Return the parameters of galaxies by column."""
     n = len(kind)
@@ -135,7 +157,7 @@ def _galaxies(rng, kind, z):
         "strength": strength,
         "hbeta": hbeta,
         "lya": _lya(rng, kind),
-        **_cool_gas(rng, kind),
+        **_cool_gas(rng, kind, mass),
     }
 
 
@@ -151,7 +173,7 @@ def _metallicity(rng, mass, z):
 
 def _ionisation(rng, metallicity, z):
     """Fall of log U with metallicity, and rise with redshift (Carton et al. 2017, MNRAS 468, 2140)."""
-    mean = -2.95 - 0.45 * (metallicity - 8.5) + 0.12 * np.minimum(z, 3)
+    mean = -3.15 - 0.45 * (metallicity - 8.5) + 0.12 * np.minimum(z, 3)
     return np.clip(mean + rng.normal(0, 0.3, len(z)), -3.5, -1.5)
 
 
@@ -175,7 +197,7 @@ def _hard_light(rng, kind):
 def _widths(rng, kind, mass):
     """Return velocity dispersions of the gas: Tully-Fisher and disc heights mixed, 20 to 400 km/s."""
     mean = np.where(np.isin(kind, ["passive", "agn2"]), 2.2 + 0.2 * (mass - 10.6), 1.72 + 0.2 * (mass - 9.5))
-    return np.clip(10 ** (mean + rng.normal(0, 0.17, len(kind))), 20, 400)
+    return np.clip(10 ** (mean + rng.normal(0, 0.2, len(kind))), 20, 400)
 
 
 def _hbeta(rng, kind, z):
@@ -205,9 +227,14 @@ def _lya(rng, kind):
     return np.clip(width, -40, 400)
 
 
-def _cool_gas(rng, kind):
-    """Return velocity and covering share of the cool gas; less of it covers strong emitters of Lya."""
+def _cool_gas(rng, kind, mass):
+    """Return velocity and covering share of the cool gas.
+
+    More of it covers massive galaxies, which absorb MgII where others emit it (Feltre et al. 2018, A&A 617, A62), and
+    less of it strong emitters of Lya.
+    """
     n = len(kind)
     outflow = np.clip(np.abs(rng.normal(130, 130, n)), 0, 600)
-    covering = rng.beta(3, 2, n) * np.where(kind == "lya", 0.5, 1.0)
-    return {"outflow": outflow, "covering": np.where(kind == "passive", 0.1, covering)}
+    covering = np.where(kind == "lbg", rng.beta(4, 1.5, n), rng.beta(3, 2, n) * np.clip(0.3 * (mass - 7.3), 0.1, 1))
+    covering = np.select([kind == "lya", kind == "passive"], [0.6 * covering, 0.1], covering)
+    return {"outflow": outflow, "covering": covering}
