@@ -2,8 +2,9 @@
 
 from museml.simulation.spectra.blends import blend
 from museml.simulation.spectra.instrument import BLUEMUSE, INSTRUMENTS, MUSE, MUSE_EXTENDED, SDSS, Instrument
-from museml.simulation.spectra.objects import KINDS, Objects, draw_objects
+from museml.simulation.spectra.objects import Objects, draw_objects
 from museml.simulation.spectra.observation import IDEAL, Conditions, Observation, observe
+from museml.simulation.spectra.population import KINDS, SURVEY, TRAINING
 from museml.simulation.spectra.simulate import degrade, simulate_spectra
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "MUSE",
     "MUSE_EXTENDED",
     "SDSS",
+    "SURVEY",
+    "TRAINING",
     "Conditions",
     "Instrument",
     "Objects",

@@ -3,23 +3,29 @@
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Table, vstack
 
-from museml.errors import SettingError
+from museml.simulation.spectra.emission import add_lines, emission_lines
 from museml.simulation.spectra.instrument import MUSE
-from museml.simulation.spectra.plain import plain_spectra
+from museml.simulation.spectra.interstellar import transmission
+from museml.simulation.spectra.library import continuum_library
+from museml.simulation.spectra.lyman import igm_transmission
+from museml.simulation.spectra.population import draw
+from museml.simulation.spectra.quasars import quasar_spectra
+from museml.simulation.spectra.sampling import to_observed
 from museml.simulation.spectra.significance import brightest_line, significance
+from museml.simulation.spectra.stars import star_spectra
+from museml.simulation.spectra.stellar import stellar_continua
 
-__all__ = ["KINDS", "Objects", "draw_objects"]
+__all__ = ["Objects", "draw_objects"]
 
-#: kind -> class, and its share by default
-KINDS = {
-    "star_forming": ("galaxy", 0.4),
-    "passive": ("galaxy", 0.15),
-    "lya": ("galaxy", 0.3),
-    "star": ("star", 0.1),
-    "nothing": ("nothing", 0.05),
-}
+GALAXIES = ("star_forming", "passive", "lya", "lbg", "agn2")
+CHUNK = 512  # objects made at once; bounds the memory
+#: class of each kind that is not a galaxy
+CLASSES = {"qso": "QSO", "star": "star", "nothing": "nothing"}
+#: brightness on the sky: so many objects are brighter than a flux, as a power of it; near the limits of deep surveys
+COUNTS = -0.9
+BRIGHTNESS = (1.0, 1000.0)  # significance in 10 hours
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,9 @@ class Objects:
     emission : ndarray, same shape, float32
         The part that is emission lines.
     scale : ndarray, shape (n,), float32
-        Times this, a spectrum is in 1e-20 erg / (s cm2 Angstrom).
+        Times this, a spectrum is in 1e-20 erg / (s cm2 Angstrom); as many are as bright as in a deep field.
     truth : `~astropy.table.Table`
-        Columns class, kind, z (masked for nothing) and line (the brightest).
+        Columns class, kind, z (masked for nothing) and line (the one that stands out most).
     """
 
     flux: np.ndarray
@@ -63,7 +69,8 @@ def draw_objects(n, rng, kinds=None, instrument=MUSE):
     rng : `~numpy.random.Generator`
         Source of randomness.
     kinds : sequence of str or mapping
-        Kinds to draw from, evenly, or with their shares; see `KINDS` for the default.
+        Kinds to draw from, evenly, or with their shares; by default those of
+        `~museml.simulation.spectra.population.TRAINING`.
     instrument : Instrument
         The spectrograph.
 
@@ -76,22 +83,58 @@ def draw_objects(n, rng, kinds=None, instrument=MUSE):
     SettingError
         If there is no such kind.
     """
-    shares = _shares(kinds)
-    kind = rng.choice(list(shares), n, p=np.array(list(shares.values())) / sum(shares.values()))
-    flux, emission, z = plain_spectra(kind, rng, instrument)
-    scale = significance(flux, emission, instrument.sigma, instrument).astype(np.float32)
-    unit = np.where(scale > 0, scale, 1)[:, None]
-    columns = {"class": [KINDS[name][0] for name in kind], "kind": kind, "z": np.ma.masked_invalid(z)}
-    truth = Table({**columns, "line": brightest_line(emission, instrument.sigma, z, instrument)})
-    return Objects(flux / unit, emission / unit, scale, truth)
+    span = tuple(instrument.vacuum[[0, -1]])
+    parts = [_clean(draw(rng, min(CHUNK, n - i), kinds, span), rng, instrument) for i in range(0, max(n, 1), CHUNK)]
+    flux, emission, truths = zip(*parts, strict=True)
+    return Objects(np.concatenate(flux), np.concatenate(emission), _brightness(rng, n, instrument), vstack(truths))
 
 
-def _shares(kinds):
-    """Return kind -> share."""
-    if kinds is None:
-        return {name: share for name, (_, share) in KINDS.items()}
-    shares = dict(kinds) if hasattr(kinds, "items") else dict.fromkeys(kinds, 1.0)
-    unknown = [name for name in shares if name not in KINDS]
-    if unknown or not shares:
-        raise SettingError(f"no kind of spectrum is called {(unknown or [''])[0]!r}; known: {', '.join(KINDS)}")
-    return shares
+def _clean(table, rng, instrument):
+    """Return spectra with significance 1, the part of them that is emission, and the truth."""
+    flux, emission = (np.zeros((len(table), len(instrument)), np.float32) for _ in range(2))
+    for make, kinds in ((_galaxies, GALAXIES), (_quasars, ("qso",)), (_stars, ("star",))):
+        rows = np.flatnonzero(np.isin(table["kind"], kinds))
+        if len(rows):
+            flux[rows], emission[rows] = make(table[rows], rng, instrument)
+    unit = significance(flux, emission, instrument.sigma, instrument).astype(np.float32)[:, None]
+    flux, emission = (np.divide(part, unit, out=part, where=unit > 0) for part in (flux, emission))
+    return flux, emission, _truth(table, emission, instrument)
+
+
+def _galaxies(table, rng, instrument):
+    """Return spectra with emission, and the emission alone: stars, gas in and between galaxies."""
+    z, ln_wave = np.asarray(table["z"], float), continuum_library().ln_wave
+    rest = stellar_continua(rng, len(table), z, np.asarray(table["kind"]))
+    lines = emission_lines(rng, table, ln_wave, rest)
+    rest *= transmission(rng, table, ln_wave)
+    flux = to_observed(ln_wave, rest, z, instrument) * igm_transmission(rng, z, instrument)
+    emission = np.zeros_like(flux)
+    add_lines(emission, lines, z, instrument)
+    return flux + emission, emission
+
+
+def _quasars(table, rng, instrument):
+    z = np.asarray(table["z"], float)
+    rest = quasar_spectra(rng, len(table), z)
+    flux = to_observed(continuum_library().ln_wave, rest, z, instrument) * igm_transmission(rng, z, instrument)
+    return flux, 0
+
+
+def _stars(table, rng, instrument):
+    rest, _ = star_spectra(rng, len(table))
+    return to_observed(continuum_library().ln_wave, rest, np.asarray(table["z"], float), instrument), 0
+
+
+def _truth(table, emission, instrument):
+    """Return the truth of objects."""
+    kind, z = np.asarray(table["kind"]), np.asarray(table["z"], float)
+    line = brightest_line(emission, instrument.sigma, z, instrument)
+    columns = {"class": [CLASSES.get(name, "galaxy") for name in kind], "kind": kind}
+    return Table({**columns, "z": np.ma.masked_invalid(z), "line": line})
+
+
+def _brightness(rng, n, instrument):
+    """Draw what objects on the sky are to be multiplied with, 1e-20 erg / (s cm2 Angstrom)."""
+    low, high = np.array(BRIGHTNESS) ** COUNTS
+    significance = rng.uniform(high, low, n) ** (1 / COUNTS)
+    return (significance * instrument.hour / np.sqrt(10)).astype(np.float32)
