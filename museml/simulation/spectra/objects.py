@@ -25,7 +25,7 @@ CHUNK = 512  # objects made at once; bounds the memory
 CLASSES = {"qso": "QSO", "star": "star", "nothing": "nothing"}
 #: brightness on the sky: so many objects are brighter than a flux, as a power of it; near the limits of deep surveys
 COUNTS = -0.9
-BRIGHTNESS = (1.0, 1000.0)  # significance in 10 hours
+BRIGHTNESS = (2.0, 1000.0)  # significance in 10 hours
 
 
 @dataclass(frozen=True)
