@@ -33,7 +33,7 @@ class Conditions:
     error_factor : (float, float)
         Reported over true errors, even in the logarithm.
     error_scatter : float
-        Scatter of the reported errors from channel to channel, relative.
+        Greatest scatter of the reported errors from channel to channel, relative.
     error_contrast : (float, float)
         Contrast of sky lines in the reported errors over that in the true ones.
     residuals : float
@@ -62,12 +62,12 @@ class Conditions:
     """
 
     snr: tuple = (2.0, 200.0)
-    exposure_hours: tuple = (1.0, 140.0)
+    exposure_hours: tuple = (0.25, 140.0)
     noise_scatter: float = 0.2
     source_noise: float = 1.0
     correlation: tuple = (0.08, 0.33)
     error_factor: tuple = (0.55, 1.6)
-    error_scatter: float = 0.015
+    error_scatter: float = 0.035
     error_contrast: tuple = (0.9, 2.0)
     residuals: float = 0.7
     spikes: float = 0.8
@@ -198,5 +198,6 @@ def reported(rng, sigma, contrast, instrument, conditions):
     contrast = contrast[:, None]
     errors = sigma * factor * np.sqrt((1 + wrong * contrast * instrument.sky) / (1 + contrast * instrument.sky))
     if conditions.error_scatter:
-        errors *= 1 + np.float32(conditions.error_scatter) * rng.standard_normal(sigma.shape, dtype=np.float32)
+        scatter = (conditions.error_scatter * rng.uniform(0.2, 1, (n, 1))).astype(np.float32)
+        errors *= 1 + scatter * rng.standard_normal(sigma.shape, dtype=np.float32)
     return errors
