@@ -56,6 +56,15 @@ class Mode:
     spread: np.ndarray
     p: np.ndarray
 
+    def rows(self, rows):
+        """Return some of the rows."""
+        return Mode(self.lnz[rows], self.spread[rows], self.p[rows])
+
+    def where(self, chosen, other):
+        """Return the chosen rows, and another mode's for the rest."""
+        parts = ((self.lnz, other.lnz), (self.spread, other.spread), (self.p, other.p))
+        return Mode(*(np.where(chosen, one, two) for one, two in parts))
+
 
 def find_mode(pz, grid):
     """Return the `Mode` with the greatest mass of each row.

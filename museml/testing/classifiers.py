@@ -79,12 +79,14 @@ def _possible(table):
 
 def _possible_redshifts(table):
     first, second, third = (np.ma.filled(table[name], 0) for name in ("p", "p_2", "p_3"))
-    total = first + second + third
+    blend = (table["flags"] & PredictionFlag.BLEND) > 0  # there p_2 is of another object
+    most, rest = np.where(blend, 1, first), np.where(blend, first, second)
+    total = first + np.where(blend, 0, second) + third
     rules = {
         "z": (np.isfinite(table["z"]) & (table["z"] > -0.1), "finite and above -0.1"),
         "z_err": (np.isfinite(table["z_err"]) & (table["z_err"] > 0), "finite and positive"),
-        "p_2": ((second >= 0) & (second <= first), "between 0 and p"),
-        "p_3": ((third >= 0) & (third <= second) & (total < 1 + 1e-6),
+        "p_2": ((second >= 0) & (second <= most), "between 0 and p"),
+        "p_3": ((third >= 0) & (third <= rest) & (total < 1 + 1e-6),
                 "between 0 and p_2, and p, p_2, p_3 together at most 1"),
     }  # fmt: skip
     if "pz" in table.colnames:
