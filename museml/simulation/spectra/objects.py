@@ -23,9 +23,9 @@ GALAXIES = ("star_forming", "passive", "lya", "lbg", "agn2")
 CHUNK = 512  # objects made at once; bounds the memory
 #: class of each kind that is not a galaxy
 CLASSES = {"qso": "QSO", "star": "star", "nothing": "nothing"}
-#: brightness on the sky: so many objects are brighter than a flux, as a power of it; near the limits of deep surveys
-COUNTS = -0.9
-BRIGHTNESS = (2.0, 1000.0)  # significance in 10 hours
+#: significance in 10 hours of sources with trusted redshifts in the deep field UDF-10, from the S/N of their brightest
+#: lines (Inami et al. 2017, A&A 608, A2): mean and scatter of the decadic logarithm
+BRIGHTNESS = (1.3, 0.45)
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,5 @@ def _truth(table, emission, instrument):
 
 def _brightness(rng, n, instrument):
     """Draw what objects on the sky are to be multiplied with, 1e-20 erg / (s cm2 Angstrom)."""
-    low, high = np.array(BRIGHTNESS) ** COUNTS
-    significance = rng.uniform(high, low, n) ** (1 / COUNTS)
-    return (significance * instrument.hour / np.sqrt(10)).astype(np.float32)
+    found = 10 ** rng.normal(*BRIGHTNESS, n)
+    return (found * instrument.hour / np.sqrt(10)).astype(np.float32)
