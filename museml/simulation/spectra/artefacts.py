@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from astropy.stats import gaussian_fwhm_to_sigma
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
@@ -15,6 +16,7 @@ STRONG = 2.0  # variance of a sky line over that between lines, from which on it
 LASER = (5800.0, 5970.0)  # Angstrom in air: filtered out where adaptive optics are used
 #: bands of O2 and H2O in the Earth's atmosphere: Angstrom in air, mean depth at a resolution of 2.5 Angstrom
 TELLURIC_BANDS = ((6867, 6945, 0.15), (7165, 7340, 0.08), (7594, 7700, 0.5), (8130, 8350, 0.1), (8940, 9300, 0.15))
+SPIKES = (2.0, 12.0)  # height in units of the noise
 REACH = 7  # channels to each side of a spike
 
 
@@ -59,17 +61,16 @@ def _residual_lines(rng, n, channels):
 
 
 def sky_spikes(values, rng, sigma, instrument, conditions):
-    """Add single strong residuals, mostly at sky lines, as wide as a line or narrower; in place."""
+    """Add single strong residuals: most at sky lines and as wide as these, some anywhere and narrower; in place."""
     row = np.repeat(np.arange(len(values)), rng.poisson(conditions.spikes, len(values)))
     peaks = _sky_peaks(instrument)
-    channel = np.where(
-        (rng.random(len(row)) < 0.8) & (len(peaks) > 0),
-        rng.choice(peaks if len(peaks) else [0], len(row)),
-        rng.integers(len(instrument), size=len(row)),
-    )
+    on_line = (rng.random(len(row)) < 0.85) & (len(peaks) > 0)
+    anywhere = rng.integers(len(instrument), size=len(row))
+    channel = np.where(on_line, rng.choice(peaks, len(row)) if len(peaks) else anywhere, anywhere)
     step = np.gradient(instrument.wave)[channel]
-    width = instrument.lsf(instrument.wave[channel]) / 2.355 / step * rng.uniform(0.4, 1.2, len(row))
-    height = np.exp(rng.uniform(*np.log((2.0, 12.0)), len(row))) * rng.choice([-1, 1], len(row), p=[0.4, 0.6])
+    width = instrument.lsf(instrument.wave[channel]) * gaussian_fwhm_to_sigma / step
+    width *= rng.uniform(0.3, np.where(on_line, 1.2, 0.7))
+    height = np.exp(rng.uniform(*np.log(SPIKES), len(row))) * rng.choice([-1, 1], len(row), p=[0.4, 0.6])
     _add_profiles(values, row, channel, width, height * sigma[row, channel], rng)
 
 

@@ -70,7 +70,7 @@ class Conditions:
     error_scatter: float = 0.035
     error_contrast: tuple = (0.9, 2.0)
     residuals: float = 0.7
-    spikes: float = 0.8
+    spikes: float = 0.6
     cosmic_rays: float = 0.15
     background: float = 0.1
     tilt: float = 0.1
