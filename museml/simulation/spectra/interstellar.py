@@ -98,8 +98,8 @@ def _low_ions(rng, rows, ln_wave, values):
     """Absorb in the gas that flows out, and in that at rest."""
     n = len(rows)
     outflow, covering = _column(rows, "outflow"), _column(rows, "covering")
-    sigma = np.hypot(50, 0.5 * outflow) * rng.uniform(0.7, 1.3, n)
-    depth = 10 ** rng.normal(1.4, 0.45, n)
+    sigma = np.hypot(70, 0.55 * outflow) * rng.uniform(0.7, 1.3, n)
+    depth = 10 ** rng.normal(1.3, 0.45, n)
     share = rng.uniform(0, 1, n)
     _absorb(values, ln_wave, _LOW, (depth, covering, -outflow, sigma))
     still = (0.3 * depth, share * covering, rng.normal(0, 20, n), np.maximum(_column(rows, "width"), 40))

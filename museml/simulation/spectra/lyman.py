@@ -15,6 +15,7 @@ SERIES = (
     (923.15, 0.0040), (920.96, 0.0029), (919.35, 0.0022),
 )  # fmt: skip
 CONTRAST = 1.9  # scatter of ln(optical depth) from pixel to pixel
+FIELD = ((1.0, 0.85), (8.0, 0.53))  # its correlation lengths in pixels, and their weights (squares add up to 1)
 RED = 8  # components of the red peak
 # of a Gaussian folded with an exponential: scale of the exponential, full width at half maximum and mode, in units of
 # the Gaussian's standard deviation
@@ -176,12 +177,17 @@ def _sight_lines(rng, z, instrument):
 def _lya_depth(rng, z, ln_wave):
     """Return the optical depth of Lya in the forest, 0 redward of the source."""
     absorber = np.exp(ln_wave) / LYALPHA - 1
-    field = gaussian_filter1d(rng.standard_normal((len(z), len(ln_wave)), dtype=np.float32), 1.0, axis=1)
-    field *= CONTRAST / np.std(field)
+    field = sum(weight * _smooth_noise(rng, (len(z), len(ln_wave)), width) for width, weight in FIELD)
     opacity = np.interp(effective_depth(absorber), *_lognormal_means())
-    line_of_sight = np.exp(rng.normal(0, 0.15, len(z)))
-    depth = np.exp(field) * (opacity * line_of_sight[:, None])
+    line_of_sight = np.exp(rng.normal(0, 0.08, len(z)))
+    depth = np.exp(CONTRAST * field) * (opacity * line_of_sight[:, None])
     return np.where(ln_wave < np.log(LYALPHA * (1 + z))[:, None], depth, 0).astype(np.float32)
+
+
+def _smooth_noise(rng, shape, width):
+    """Return Gaussian noise of unit variance with a correlation length, along the second axis."""
+    noise = gaussian_filter1d(rng.standard_normal(shape, dtype=np.float32), width, axis=1)
+    return noise * np.float32(np.sqrt(2 * width * np.sqrt(np.pi)))
 
 
 def _lognormal_means():

@@ -235,6 +235,6 @@ def _cool_gas(rng, kind, mass):
     """
     n = len(kind)
     outflow = np.clip(np.abs(rng.normal(130, 130, n)), 0, 600)
-    covering = np.where(kind == "lbg", rng.beta(4, 1.5, n), rng.beta(3, 2, n) * np.clip(0.3 * (mass - 7.3), 0.1, 1))
+    covering = np.where(kind == "lbg", rng.beta(3.5, 1.8, n), rng.beta(3, 2, n) * np.clip(0.3 * (mass - 7.3), 0.1, 1))
     covering = np.select([kind == "lya", kind == "passive"], [0.6 * covering, 0.1], covering)
     return {"outflow": outflow, "covering": covering}
