@@ -32,6 +32,8 @@ class Conditions:
         Of the noise of neighbouring channels.
     error_factor : (float, float)
         Reported over true errors, even in the logarithm.
+    error_tilt : float
+        Scatter of the logarithm of that ratio between the ends of the spectrum.
     error_scatter : float
         Greatest scatter of the reported errors from channel to channel, relative.
     error_contrast : (float, float)
@@ -67,6 +69,7 @@ class Conditions:
     source_noise: float = 1.0
     correlation: tuple = (0.08, 0.33)
     error_factor: tuple = (0.55, 1.6)
+    error_tilt: float = 0.15
     error_scatter: float = 0.035
     error_contrast: tuple = (0.9, 2.0)
     residuals: float = 0.7
@@ -85,8 +88,8 @@ class Conditions:
 
 #: noise as it should be and nothing else
 IDEAL = Conditions(
-    noise_scatter=0.0, source_noise=0.0, correlation=(0.0, 0.0), error_factor=(1.0, 1.0), error_scatter=0.0,
-    error_contrast=(1.0, 1.0), residuals=0.0, spikes=0.0, cosmic_rays=0.0, background=0.0, tilt=0.0, ripple=0.0,
+    noise_scatter=0.0, source_noise=0.0, correlation=(0.0, 0.0), error_factor=(1.0, 1.0), error_tilt=0.0,
+    error_scatter=0.0, error_contrast=(1.0, 1.0), residuals=0.0, spikes=0.0, cosmic_rays=0.0, background=0.0, tilt=0.0, ripple=0.0,
     telluric=0.0, gaps=0.0, notch=0.0, cropped=0.0, edges=0.0, masked_sky=0.0,
 )  # fmt: skip
 
@@ -194,9 +197,10 @@ def reported(rng, sigma, contrast, instrument, conditions):
     """Return the errors that come with the data: wrong by a factor, a little noisy, wrong on sky lines."""
     n = len(sigma)
     factor = between(rng, conditions.error_factor, n)[:, None]
-    wrong = between(rng, conditions.error_contrast, n)[:, None]
-    contrast = contrast[:, None]
-    errors = sigma * factor * np.sqrt((1 + wrong * contrast * instrument.sky) / (1 + contrast * instrument.sky))
+    wrong, lines = between(rng, conditions.error_contrast, n)[:, None], contrast[:, None] * instrument.sky
+    tilt = np.float32(conditions.error_tilt) * rng.standard_normal((n, 1), dtype=np.float32)
+    place = np.linspace(-0.5, 0.5, sigma.shape[1], dtype=np.float32)
+    errors = sigma * factor * np.sqrt((1 + wrong * lines) / (1 + lines)) * np.exp(tilt * place)
     if conditions.error_scatter:
         scatter = (conditions.error_scatter * rng.uniform(0.2, 1, (n, 1))).astype(np.float32)
         errors *= 1 + scatter * rng.standard_normal(sigma.shape, dtype=np.float32)
