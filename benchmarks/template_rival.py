@@ -6,7 +6,7 @@ and stars are single spectra of museml's library.
 
 import numpy as np
 
-from museml.classifiers.nmf import NmfClassifier
+from museml.classifiers.nmf import NMFClassifier
 from museml.classifiers.nmf_basis import Basis, BasisSet
 from museml.classifiers.nmf_grid import rest_wave
 from museml.classifiers.nmf_posterior import Calibration
@@ -42,7 +42,7 @@ def template_classifier(folder):
     path = folder / "templates.asdf"
     if not path.exists():
         _bases().save(path)
-    classifier = NmfClassifier(basis=str(path))
+    classifier = NMFClassifier(basis=str(path))
     classifier.name = "templates"
     return classifier
 
