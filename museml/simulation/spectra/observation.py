@@ -89,8 +89,8 @@ class Conditions:
 #: noise as it should be and nothing else
 IDEAL = Conditions(
     noise_scatter=0.0, source_noise=0.0, correlation=(0.0, 0.0), error_factor=(1.0, 1.0), error_tilt=0.0,
-    error_scatter=0.0, error_contrast=(1.0, 1.0), residuals=0.0, spikes=0.0, cosmic_rays=0.0, background=0.0, tilt=0.0, ripple=0.0,
-    telluric=0.0, gaps=0.0, notch=0.0, cropped=0.0, edges=0.0, masked_sky=0.0,
+    error_scatter=0.0, error_contrast=(1.0, 1.0), residuals=0.0, spikes=0.0, cosmic_rays=0.0, background=0.0,
+    tilt=0.0, ripple=0.0, telluric=0.0, gaps=0.0, notch=0.0, cropped=0.0, edges=0.0, masked_sky=0.0,
 )  # fmt: skip
 
 
