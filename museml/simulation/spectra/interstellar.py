@@ -20,10 +20,10 @@ def _lines(text):
 # of warm gas (Jenkins 2009, ApJ 700, 1299).
 _LOW = _lines("""
 1036.34 0.6 1083.99 0.5 1190.42 0.23 1193.29 0.47 1199.97 0.2 1206.50 1.3 1250.58 0.004 1253.81 0.008 1260.42 1.0
-1302.17 0.7 1304.37 0.08 1334.53 0.92 1526.71 0.14 1608.45 0.06 1670.79 0.12 1808.01 0.003 2249.88 0.0015 2260.78 0.002
-2344.21 0.15 2374.46 0.05 2382.76 0.45 2586.65 0.11 2600.17 0.38 2796.35 0.8 2803.53 0.4 2852.96 0.035
+1302.17 0.7 1304.37 0.08 1334.53 0.92 1526.71 0.14 1608.45 0.04 1670.79 0.12 1808.01 0.003 2249.88 0.0015 2260.78 0.002
+2344.21 0.11 2374.46 0.035 2382.76 0.33 2586.65 0.08 2600.17 0.27 2796.35 0.8 2803.53 0.4 2852.96 0.035
 """)
-_HIGH = _lines("1393.76 1.0 1402.77 0.5 1548.20 1.3 1550.77 0.65 1854.72 0.4 1862.79 0.2 1238.82 0.1 1242.80 0.05")
+_HIGH = _lines("1393.76 1.0 1402.77 0.5 1548.20 2.0 1550.77 1.0 1854.72 0.4 1862.79 0.2 1238.82 0.1 1242.80 0.05")
 _SODIUM = _lines("5891.58 1.0 5897.56 0.5")
 # Fluorescent lines and their share (Shapley et al. 2003, ApJ 588, 65; Prochaska et al. 2011, ApJ 734, 24; Finley et al.
 # 2017, A&A 608, A7).
@@ -139,9 +139,9 @@ def _winds(rng, rows, ln_wave, values):
     """Winds of hot stars: NV, SiIV and CIV with P Cygni profiles (Leitherer et al. 2001, ApJ 550, 724)."""
     n = len(rows)
     young = np.isin(np.asarray(rows["kind"]), ["star_forming", "lya", "lbg"])
-    strength = np.where(young, rng.uniform(0, 1, n), 0)
+    strength = np.where(young, rng.uniform(0, 1.5, n), 0)
     speed = rng.uniform(700, 1500, n)
-    _absorb(values, ln_wave, _WIND, (strength, np.full(n, 0.4), -speed, 0.45 * speed))
+    _absorb(values, ln_wave, _WIND, (strength, np.full(n, 0.5), -speed, 0.45 * speed))
     _emit(values, ln_wave, _WIND, (strength * rng.uniform(0.2, 1.5, n), 0.35 * speed, 0.4 * speed))
 
 

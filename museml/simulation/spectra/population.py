@@ -145,6 +145,7 @@ def _galaxies(rng, kind, z):
     gas = _reddening(rng, mass) * np.where(kind == "lya", 0.4, 1.0)
     agn, liner = _hard_light(rng, kind)
     strength, hbeta = _hbeta(rng, kind, z)
+    lya = _lya(rng, kind)
     return {
         "mass": mass,
         "metallicity": metallicity,
@@ -156,8 +157,8 @@ def _galaxies(rng, kind, z):
         "width": _widths(rng, kind, mass),
         "strength": strength,
         "hbeta": hbeta,
-        "lya": _lya(rng, kind),
-        **_cool_gas(rng, kind, mass),
+        "lya": lya,
+        **_cool_gas(rng, kind, mass, lya),
     }
 
 
@@ -227,14 +228,15 @@ def _lya(rng, kind):
     return np.clip(width, -40, 400)
 
 
-def _cool_gas(rng, kind, mass):
+def _cool_gas(rng, kind, mass, lya):
     """Return velocity and covering share of the cool gas.
 
     More of it covers massive galaxies, which absorb MgII where others emit it (Feltre et al. 2018, A&A 617, A62), and
-    less of it strong emitters of Lya.
+    less of it galaxies that emit Lya (Shapley et al. 2003, ApJ 588, 65).
     """
     n = len(kind)
     outflow = np.clip(np.abs(rng.normal(130, 130, n)), 0, 600)
-    covering = np.where(kind == "lbg", rng.beta(3.5, 1.8, n), rng.beta(3, 2, n) * np.clip(0.3 * (mass - 7.3), 0.1, 1))
-    covering = np.select([kind == "lya", kind == "passive"], [0.6 * covering, 0.1], covering)
-    return {"outflow": outflow, "covering": covering}
+    broken = rng.beta(3, 2, n) * np.clip(1 - 0.015 * lya, 0.4, 1.5)
+    others = rng.beta(3, 2, n) * np.clip(0.3 * (mass - 7.3), 0.1, 1) * np.where(kind == "lya", 0.6, 1)
+    covering = np.select([kind == "lbg", kind == "passive"], [broken, 0.1], others)
+    return {"outflow": outflow, "covering": np.minimum(covering, 0.98)}
