@@ -33,6 +33,8 @@ LINE_NAMES = tuple(line.name for line in emission_lines() if line.name not in HI
 FAINTEST = 6.0
 #: the centre of a line is known to no better than this part of its width: profiles are not quite Gaussian
 TRUST = 0.08
+#: a line must be covered to this part
+COVERED = 0.2
 #: pixels in a block of which the median is the continuum
 CONTINUUM = 64
 #: pixels in which the scatter of the signal-to-noise ratio is taken, and its least value
@@ -56,12 +58,15 @@ class LineView:
         Signal-to-noise ratio of a line at each pixel, by width, renormalised by its own scatter.
     seen : ndarray of bool, shape (n, pixels)
         Where there are data.
+    gaps : ndarray, shape (n,)
+        Part of the pixels between the ends of the data that are masked.
     """
 
     start: float
     step: float
     snr: np.ndarray
     seen: np.ndarray
+    gaps: np.ndarray
 
     @classmethod
     def of(cls, values, errors, mask, start, step):
@@ -80,13 +85,9 @@ class LineView:
         weight = (weight / np.maximum(weight.max(axis=1, keepdims=True), 1e-30)).astype(np.float32)
         signal = (values - _medians(values, weight > 0)) * weight
         maps = [_filtered(signal, weight, width) for width in WIDTHS]
-        seen = gaussian_filter1d((weight > 0).astype(np.float32), WIDTHS[1], axis=1, mode="constant") > 0.7
+        seen = gaussian_filter1d((weight > 0).astype(np.float32), WIDTHS[1], axis=1, mode="constant") > COVERED
         scatter = _scatter(maps[1], seen)
-        return cls(start, step, np.array([values / scatter for values in maps]), seen)
-
-    def rows(self, rows):
-        """Return some of the spectra."""
-        return LineView(self.start, self.step, self.snr[:, rows], self.seen[rows])
+        return cls(start, step, np.array([values / scatter for values in maps]), seen, _gaps(mask))
 
     def at(self, lnz, offsets):
         """Return the signal-to-noise ratio of each line where it would be.
@@ -143,7 +144,7 @@ def refine(view, lnz, spread):
     rows = np.arange(len(lnz))
     shift, error = _peak(gain[width, rows], trials, np.hypot(spread, view.step))
     best = gain[width, rows].max(axis=1)
-    error = np.hypot(error, TRUST * view.step * np.array(WIDTHS)[width])
+    error = np.hypot(error, view.step * np.hypot(TRUST * np.array(WIDTHS)[width], view.gaps))
     better = (best > 0.5 * FAINTEST**2) & (error < spread) & (np.abs(shift) < TRIALS[-1] * view.step)
     found = np.where(better, lnz + shift, lnz)
     snr = view.at(found, np.array([-1, 0, 1])).max(axis=-1)[width, rows]
@@ -185,6 +186,12 @@ def _filtered(signal, weight, width):
     den = gaussian_filter1d(weight, width / np.sqrt(2), axis=1, mode="constant", truncate=3)
     den /= 2 * np.sqrt(np.pi) * width
     return num / np.sqrt(np.where(den > 0, den, np.inf))
+
+
+def _gaps(mask):
+    """Return the part of the pixels between the ends of the data that are masked."""
+    inside = np.maximum.accumulate(~mask, axis=1) & np.maximum.accumulate(~mask[:, ::-1], axis=1)[:, ::-1]
+    return np.sum(inside & mask, axis=1) / np.maximum(inside.sum(axis=1), 1)
 
 
 def _scatter(snr, seen):

@@ -51,7 +51,7 @@ class RedshiftClassifier(Classifier):
     name = "redshift"
     accepts = ("spectrum",)
 
-    def __init__(self, *, model="redshift", prior=None, cross_check=False):
+    def __init__(self, *, model="redshift-muse", prior=None, cross_check=False):
         self.model = model
         self.prior = prior
         self.cross_check = cross_check
@@ -59,7 +59,9 @@ class RedshiftClassifier(Classifier):
     def check_settings(self):
         """Raise `SettingError` where a setting breaks a rule, `UnknownNameError` for a model that is not there."""
         if not isinstance(self.model, (str, os.PathLike)):
-            raise SettingError(f"model must be the name or the file of a model, not {self.model!r}; give 'redshift'")
+            raise SettingError(
+                f"model must be the name or the file of a model, not {self.model!r}; give 'redshift-muse'"
+            )
         check_flag("cross_check", self.cross_check)
         prior_weights(self.prior, GRID.lnz)
         find_model(self.model)

@@ -158,6 +158,15 @@ def test_rows_without_information_are_unknown(ask):
     assert table["pz"][1:].sum() == 0
 
 
+def test_gaps_make_the_redshift_less_exact(ask):
+    batch = spectrum(0.32, GALAXY)
+    mask = np.random.default_rng(3).random(batch.mask.shape) < 0.5
+    values, errors = (np.where(mask, 0, part) for part in (batch.values, batch.errors))
+    (row,) = ask(replace(batch, values=values, errors=errors, mask=mask), ("galaxy", 0.32, 9.0))
+    assert 1e-4 < row["z_err"] < 5e-4
+    assert abs(row["z"] - 0.32) < 2 * row["z_err"]
+
+
 def test_half_a_window_is_low_coverage(ask):
     batch = spectrum(0.32, GALAXY, wave=MUSE[2000:3400])
     (row,) = ask(batch, ("galaxy", 0.32, 9.0))
