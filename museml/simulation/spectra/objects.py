@@ -69,8 +69,8 @@ def draw_objects(n, rng, kinds=None, instrument=MUSE):
     rng : `~numpy.random.Generator`
         Source of randomness.
     kinds : sequence of str or mapping
-        Kinds to draw from, evenly, or with their shares; by default those of
-        `~museml.simulation.spectra.population.TRAINING`.
+        Kinds to draw from, evenly, or with their shares; by default as in
+        ``TRAINING``.
     instrument : Instrument
         The spectrograph.
 

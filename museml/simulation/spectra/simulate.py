@@ -39,7 +39,7 @@ def simulate_spectra(
         The same seed makes the same spectra.
     kinds : sequence of str or mapping
         Kinds of object to draw from, evenly, or with their shares; see
-        `~museml.simulation.spectra.population.TRAINING` for the default.
+        ``TRAINING`` for the default.
     instrument : Instrument
         The spectrograph.
     snr : (float, float) or None
