@@ -76,7 +76,7 @@ def test_higher_lines_of_the_series_absorb_more_and_the_continuum_most():
 
 
 def test_redward_of_lya_nothing_is_absorbed_but_by_damping_wings():
-    assert np.mean(transmission(3.5)[:, rest_range(3.5, 1260, 1500)] > 0.95) > 0.99
+    assert np.mean(transmission(3.5)[:, rest_range(3.5, 1260, 1500)] > 0.95) > 0.97
     near = rest_range(6.5, 1217, 1221)
     assert transmission(6.5)[:, near].mean() < 0.95 < transmission(4.0)[:, rest_range(4.0, 1217, 1221)].mean()
 

@@ -107,7 +107,7 @@ def test_any_axis_makes_an_instrument():
 
 
 def test_objects_are_normalised_to_significance_one():
-    objects = draw_objects(20, np.random.default_rng(1), {"passive": 1})
+    objects = draw_objects(20, np.random.default_rng(1), {"star": 1})
     snr = objects.flux / MUSE.sigma
     np.testing.assert_allclose(7 * np.sqrt(np.mean(snr**2, axis=1)), 1, rtol=0.2)
 

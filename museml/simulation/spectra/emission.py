@@ -4,16 +4,15 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from astropy.stats import gaussian_fwhm_to_sigma
-from scipy.special import ndtr
 
 from museml.data.line_profiles import C_KMS
 from museml.data.linelist import LINES
+from museml.simulation.spectra.deposit import deposit
 from museml.simulation.spectra.lyman import lya_profile
 from museml.simulation.spectra.nebular import line_ratios, lognormal
 
 __all__ = ["Lines", "add_lines", "attenuation", "emission_lines"]
 
-REACH = 4.0  # sigmas to which a Gaussian is followed
 ACTIVE = 0.3  # share of the narrow-line region in Hbeta from which on a galaxy counts as active
 WIDEST = 150.0  # Angstrom: rest equivalent width of CIV that active galaxies do not exceed
 FAINT = 2e-4  # lines fainter than this share of a spectrum's brightest one are left out
@@ -104,22 +103,7 @@ def add_lines(flux, lines, z, instrument):
     row, line = np.nonzero(inside & (lines.flux > FAINT * brightest))
     centre, total = centre[row, line], lines.flux[row, line]
     blur = instrument.lsf(centre) * gaussian_fwhm_to_sigma
-    _deposit(flux, row, centre, np.hypot(blur, centre * lines.sigma[row, line] / C_KMS), total, instrument.edges)
-
-
-def _deposit(flux, row, centre, sigma, total, edges):
-    """Add Gaussians, integrated over the pixels near them."""
-    low = np.maximum(np.searchsorted(edges, centre - REACH * sigma) - 1, 0)
-    high = np.minimum(np.searchsorted(edges, centre + REACH * sigma) + 1, len(edges))
-    count = np.maximum(high - low, 0)  # borders of pixels, one more than there are pixels
-    first = np.cumsum(count) - count
-    which = np.repeat(np.arange(len(row)), count)
-    border = np.arange(len(which)) - np.repeat(first - low, count)
-    below = ndtr((edges[border] - centre[which]) / sigma[which]).astype(np.float32)
-    part = np.flatnonzero(which[1:] == which[:-1])
-    owner, pixel = which[part], border[part]
-    density = (below[part + 1] - below[part]) * total[owner] / np.diff(edges)[pixel]
-    np.add.at(flux, (row[owner], pixel), density.astype(flux.dtype))
+    deposit(flux, row, centre, np.hypot(blur, centre * lines.sigma[row, line] / C_KMS), total, instrument.edges)
 
 
 def attenuation(wave):
@@ -197,16 +181,22 @@ def _motion(rng, table, names):
 
 
 def _with_wings(rng, table, lines):
-    """Move a part of the flux into a wider, blueshifted component where there is an outflow."""
+    """Give some galaxies a second component.
+
+    A wide, blueshifted one is an outflow, one as wide as the first the other half of a rotating disc. The systemic
+    velocity stays in the middle of the disc.
+    """
     n = len(table)
     active = np.asarray(table["agn"], float) > ACTIVE
-    share = np.where(rng.random(n) < np.where(active, 0.6, 0.2), rng.uniform(0.05, 0.5, n), 0)[:, None]
-    factor = rng.uniform(2, 4, n)[:, None]
-    shift = rng.uniform(0, 1, n)[:, None] * lines.sigma
-    wing = replace(
-        lines, flux=lines.flux * share, velocity=lines.velocity - shift, sigma=np.minimum(lines.sigma * factor, 700)
-    )
-    return _joined(replace(lines, flux=lines.flux * (1 - share)), wing)
+    wind = rng.random(n) < np.where(active, 0.6, 0.2)
+    disc = ~wind & (rng.random(n) < 0.15)
+    share = np.select([wind, disc], [rng.uniform(0.05, 0.5, n), rng.uniform(0.2, 0.5, n)], 0.0)[:, None]
+    factor = np.where(wind, rng.uniform(2, 4, n), 1.0)[:, None]
+    shift = np.where(wind, -rng.uniform(0, 1, n), rng.uniform(1, 3, n) * rng.choice([-1, 1], n))[:, None] * lines.sigma
+    middle = np.where(disc[:, None], 0.5 * shift, 0)
+    main = replace(lines, flux=lines.flux * (1 - share), velocity=lines.velocity - middle)
+    wide = np.minimum(lines.sigma * factor, 700)
+    return _joined(main, replace(main, flux=lines.flux * share, velocity=main.velocity + shift, sigma=wide))
 
 
 def _joined(one, other):

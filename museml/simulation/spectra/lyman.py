@@ -4,6 +4,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from museml.data.line_profiles import C_KMS
+from museml.simulation.spectra.intervening import metal_transmission
 
 __all__ = ["damped_depth", "effective_depth", "igm_transmission", "lya_profile"]
 
@@ -138,20 +139,21 @@ def igm_transmission(rng, z, instrument):
     Returns
     -------
     ndarray, shape (n, channels), float32
-        Transmission, blurred by the line-spread function; 1 where no hydrogen absorbs.
+        Transmission, blurred by the line-spread function; 1 where nothing absorbs.
 
     Notes
     -----
     The optical depth of the forest is lognormal, as in the fluctuating Gunn-Peterson approximation (Bi and Davidsen
     1997, ApJ 479, 523), with the mean of `effective_depth`; the series follows with its strengths. Damped and
     Lyman-limit systems come at random (Noterdaeme et al. 2012, A&A 547, L1; Songaila and Cowie 2010, ApJ 721, 1448),
-    and beyond redshift 5.7 the damping wing of neutral gas.
+    and beyond redshift 5.7 the damping wing of neutral gas; metals of galaxies in between, see
+    `~museml.simulation.spectra.intervening.metal_transmission`.
     """
     z = np.asarray(z, float)
-    result = np.ones((len(z), len(instrument.wave)), np.float32)
+    result = metal_transmission(rng, z, instrument)
     reached = np.flatnonzero(np.nan_to_num(z) > instrument.edges[0] / LYALPHA - 1.01)
     for part in np.array_split(reached, -(-len(reached) // 256)) if len(reached) else ():
-        result[part] = _sight_lines(rng, z[part], instrument)
+        result[part] *= _sight_lines(rng, z[part], instrument)
     return result
 
 
@@ -163,7 +165,7 @@ def _sight_lines(rng, z, instrument):
     total = depth.copy()
     for wave, strength in SERIES:
         shift = round(np.log(LYALPHA / wave) / STEP)
-        total[:, : len(ln_wave) - shift] += strength * depth[:, shift:]
+        total[:, : max(len(ln_wave) - shift, 0)] += strength * depth[:, shift:]
     total += _clouds(rng, z, ln_wave)
     total += _limit_systems(rng, z, ln_wave)
     blur = np.median(instrument.lsf(instrument.wave) / instrument.wave) / 2.355 / STEP

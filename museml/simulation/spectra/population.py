@@ -95,6 +95,12 @@ def _mixed(rng, n, low, high, peak, scatter, share):
     return np.where(use, peaked, z)
 
 
+def _star_forming(rng, n, high):
+    """Draw redshifts below those of Lya, some more of them where there are no strong lines."""
+    desert = (rng.random(n) < 0.15) & (high > 1.45)
+    return np.where(desert, _flat(rng, n, 1.45, high), _mixed(rng, n, 0.001, high, 0.9, 0.25, 0.4))
+
+
 def _lya_from(span):
     return max(span[0] / LYALPHA - 1, 0.3)
 
@@ -105,7 +111,7 @@ def _lya_to(span):
 
 # Peaks: UDF-10 catalogue (Inami et al. 2017, A&A 608, A2): [OII] emitters about z = 0.9, Lya emitters about 3.6.
 _REDSHIFTS = {
-    "star_forming": lambda rng, n, span: _mixed(rng, n, 0.001, _lya_from(span), 0.9, 0.25, 0.4),
+    "star_forming": lambda rng, n, span: _star_forming(rng, n, _lya_from(span)),
     "passive": lambda rng, n, span: _mixed(rng, n, 0.001, 2.0, 0.6, 0.25, 0.5),
     "lya": lambda rng, n, span: _mixed(rng, n, _lya_from(span), _lya_to(span), 3.6, 0.16, 0.4),
     "lbg": lambda rng, n, span: _mixed(rng, n, max(_lya_from(span), 2.0), 0.9 * _lya_to(span), 3.3, 0.15, 0.5),
@@ -207,8 +213,8 @@ def _hbeta(rng, kind, z):
     strength = rng.normal(0, 0.3, n) + np.where(rng.random(n) < 0.1, rng.uniform(0.2, 0.8, n), 0)
     strength += np.where(rng.random(n) < 0.06, rng.uniform(-2.5, -1.0, n), 0)  # switched off a short time ago
     weak = 10 ** rng.normal(-0.7, 0.5, n)
-    nebula = (rng.random(n) < 0.12) & (z < 0.7)
-    hbeta = np.where(nebula, 10 ** rng.normal(0.6, 0.4, n), np.where(rng.random(n) < 0.35, 1e-3, weak))
+    nebula = (rng.random(n) < 0.2) & (z < 0.7)  # in the middle of clusters with cooling flows
+    hbeta = np.where(nebula, 10 ** rng.normal(0.6, 0.45, n), np.where(rng.random(n) < 0.35, 1e-3, weak))
     hbeta = np.where(kind == "agn2", 10 ** rng.normal(0.9, 0.35, n), hbeta)
     own = np.isin(kind, ["passive", "agn2"])
     return np.where(own, np.nan, strength), np.where(own, hbeta, np.nan)
