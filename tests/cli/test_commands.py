@@ -17,7 +17,8 @@ from museml.cli import main
 from museml.errors import MusemlWarning
 from museml.simulation.cubes import simulate_cube
 
-QUICK = ["--detector", "lines", "--no-plots"]
+QUICK = ["--detector", "lines", "--classifier", "lines", "--no-plots"]
+LINES = ["--classifier", "lines"]
 
 
 @pytest.fixture(scope="module")
@@ -192,12 +193,12 @@ def test_detect_goes_on_after_a_bad_cube(shell, cube_file, tmp_path):
 def test_classify_the_sources_of_a_run(shell, cube_file, tmp_path):
     shell("run", cube_file, "-o", tmp_path / "out", *QUICK)
     files = sorted((tmp_path / "out" / "sources").iterdir())
-    result = shell("classify", *files, "-o", tmp_path / "z.ecsv")
+    result = shell("classify", *files, "-o", tmp_path / "z.ecsv", *LINES)
     assert result.exit_code == 0, result.output
     assert "source-00001" in result.stdout
     table = Table.read(tmp_path / "z.ecsv")
     assert list(table["id"]) == ["source-00001", "source-00002"]
-    assert shell("classify", tmp_path / "out").stdout == shell("classify", *files).stdout
+    assert shell("classify", tmp_path / "out", *LINES).stdout == shell("classify", *files, *LINES).stdout
     catalog = Table.read(tmp_path / "out" / "catalog.fits")
     assert np.allclose(np.ma.filled(table["z"], -1), np.ma.filled(catalog["z"], -1))
 
@@ -210,7 +211,7 @@ def test_classify_prints_the_first_rows_of_many(shell, cube_file, tmp_path, monk
     folder.mkdir()
     for i in range(5):
         cube[:, 5, 4 + i].write(str(folder / f"spaxel-{i}.fits"))
-    result = shell("classify", folder, "-o", tmp_path / "z.fits", "--pz")
+    result = shell("classify", folder, "-o", tmp_path / "z.fits", "--pz", *LINES)
     assert result.exit_code == 0, result.output
     assert "spaxel-2" in result.stdout
     assert "spaxel-3" not in result.stdout
@@ -264,7 +265,7 @@ def test_bad_cubes_end_in_one_line(shell, cube_file, tmp_path, command):
     ("arguments", "text"),
     [
         (["run", "{cube}", "-o", "{out}", "--detector", "jiont"], "did you mean 'joint'?"),
-        (["run", "{cube}", "-o", "{out}", "--classifier", "no"], "no classifier named 'no'; known: lines"),
+        (["run", "{cube}", "-o", "{out}", "--classifier", "no"], "no classifier named 'no'; known: "),
         (["run", "{cube}", "-o", "{out}", "--set", "detector.no=1"], "has no setting 'no'; known"),
         (["run", "{cube}", "-o", "{out}", "--set", "no=1"], "--set needs detector.KEY=VALUE"),
         (["run", "{cube}", "-o", "{out}", "--set", "no"], "--set needs KEY=VALUE, not 'no'"),
