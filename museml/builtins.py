@@ -43,6 +43,7 @@ def museml_commands():
         "run": "detect, extract, classify and write: the whole job",
         "detect": "find sources in cubes",
         "classify": "give redshifts to spectra",
+        "train": "train a model of your own on labelled spectra",
         "score": "evaluate a classifier on labelled spectra",
         "demo": "run the whole job on the real MUSE cube that MPDAF ships",
         "plugins": "list detectors, classifiers, models and commands, and broken plugins",

@@ -10,6 +10,7 @@ from museml.api import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
 from museml.errors import SettingError
 
 __all__ = [
+    "assignment",
     "classifier_option",
     "config_option",
     "detector_option",
@@ -84,7 +85,7 @@ def settings(kind, name, default, sections, assignments, *, alone=False):
     section = dict(sections.get(kind, {}))
     from_file = section.pop("name", None)
     for assignment in assignments:
-        key, value = _assignment(assignment)
+        key, value = assignment(assignment)
         owner, point, setting = key.partition(".")
         if not point and alone:
             owner, setting = kind, key
@@ -95,7 +96,7 @@ def settings(kind, name, default, sections, assignments, *, alone=False):
     return name or from_file or default, section
 
 
-def _assignment(text):
+def assignment(text):
     """Split KEY=VALUE; numbers, lists and the like are Python's, anything else is text."""
     key, equals, value = text.partition("=")
     if not equals or not key:

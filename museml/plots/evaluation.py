@@ -43,6 +43,7 @@ def plot_confusion(answers):
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(np.log1p(ticks), [f"{tick:g}" for tick in ticks])
     axes.set(xlim=(-0.02, top), ylim=(-0.02, top), xlabel="redshift of the label", ylabel="redshift found")
+    figure.subplots_adjust(left=0.1, right=1.0, top=0.98, bottom=0.1)
     return figure
 
 

@@ -48,7 +48,7 @@ $body
 """)
 
 
-def write_evaluation(path, answers, labelled, title, **kwargs):
+def write_evaluation(path, answers, labelled, title, facts=None, **kwargs):
     """Write the report of an evaluation, and its tables beside it.
 
     Parameters
@@ -62,11 +62,13 @@ def write_evaluation(path, answers, labelled, title, **kwargs):
         What was classified.
     title : str
         Of the page.
+    facts : dict, optional
+        More facts, in words.
     **kwargs
         Further arguments of `make_report`.
     """
     path = Path(path)
-    page = make_report(answers, title, _facts(answers, labelled), **kwargs)
+    page = make_report(answers, title, {**_facts(answers, labelled), **(facts or {})}, **kwargs)
     with whole_file(path) as part:
         part.write_text(page, encoding="utf-8")
     start = "" if path.stem == "report" else f"{path.stem}-"
@@ -81,11 +83,11 @@ def _facts(answers, labelled):
         "classifier": f"{' '.join(names).strip()}; settings {meta.get('SETTINGS', '')}",
         "museml": meta.get("MUSEML_V", ""),
         "spectra": labelled.summary(),
-        "objects": len(np.unique(answers["object"])),
+        "objects tested": len(np.unique(answers["object"])),
     }
 
 
-def make_report(answers, title, facts, notes=(), history=None):
+def make_report(answers, title, facts, notes=(), history=None, compared=None):
     """Make the report of an evaluation.
 
     Parameters
@@ -100,6 +102,8 @@ def make_report(answers, title, facts, notes=(), history=None):
         What the reader should be warned of; what looks wrong in the labels is added.
     history : dict of list, optional
         Losses by epoch, if the classifier was trained here.
+    compared : dict, optional
+        More `~museml.training.evaluation.Answers` by name, to be compared in a table.
 
     Returns
     -------
@@ -112,6 +116,7 @@ def make_report(answers, title, facts, notes=(), history=None):
         *(f'<p class="warning">{escape(text)}</p>' for text in (*notes, *warnings_of(answers))),
         _table([(name, str(value)) for name, value in facts.items()]),
         *_summary(answers),
+        *(_comparison(compared) if compared else ()),
         *_pictures(answers, deepest, history),
         *_wrong(deepest),
     ]
@@ -140,6 +145,18 @@ def _summary(answers):
         "are right and above it.</p>"
     )
     yield _table(table, head)
+
+
+def _comparison(compared):
+    """Tell the main scores of several evaluations at their first depth, a row each."""
+    names = ("success", "purity at p > 0.9", "completeness at p > 0.9", "calibration error (ECE)")
+    rows = []
+    for name, answers in compared.items():
+        scores = score_answers(answers[answers["depth"] == answers["depth"].min()])
+        scores = {score["name"]: score for score in scores if score["data"] == "all"}
+        rows.append((name, *(_value(scores.get(key)) for key in names)))
+    yield "<h2>Before and after the training</h2>"
+    yield _table(rows, ("", *names))
 
 
 def _value(score):
