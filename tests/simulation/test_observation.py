@@ -117,7 +117,7 @@ def test_calibration_is_right_on_average(rng):
     assert 0.02 < (factors[:, 0] / factors[:, -1]).std() < 0.25
     band, beside = np.abs(AIR - 7610) < 15, np.abs(AIR - 7560) < 15
     telluric = factors[:, band].mean(axis=1) / factors[:, beside].mean(axis=1)
-    assert 0.01 < telluric.std() < 0.4
+    assert 0.01 < telluric.std() < 0.3
 
 
 def test_the_notch_of_adaptive_optics(rng):

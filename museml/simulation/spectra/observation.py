@@ -78,7 +78,7 @@ class Conditions:
     background: float = 0.1
     tilt: float = 0.1
     ripple: float = 0.015
-    telluric: float = 0.1
+    telluric: float = 0.07
     gaps: float = 0.4
     notch: float = 0.1
     cropped: float = 0.05
