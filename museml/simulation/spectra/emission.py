@@ -209,7 +209,7 @@ def _lya(rng, table, lines, continuum):
     carbon = lines.flux[:, lines.names.index("CIV1548")] + lines.flux[:, lines.names.index("CIV1551")]
     active = np.asarray(table["agn"], float) > ACTIVE
     total = np.where(active, 5 * carbon * lognormal(rng, len(table), 0.25), _column(table, "lya") * continuum)
-    total = np.minimum(total, 400 * continuum)
+    total = np.minimum(total, 600 * continuum)
     velocity, sigma, weight = lya_profile(rng, table)
     names = ("LYALPHA",) * weight.shape[1]
     wave = np.full(len(names), LINES["LYALPHA"].wave)

@@ -43,8 +43,8 @@ def draw(rng, n, kinds=None, span=(4750.0, 9350.0)):
     Returns
     -------
     `~astropy.table.Table`
-        Columns kind; z (stars: radial velocity over c; NaN for nothing); magnitude (AB at 7750 Angstrom as in a deep
-        field; NaN for nothing); and for galaxies, NaN otherwise:
+        Columns kind; z (stars: radial velocity over c; NaN for nothing); magnitude (AB at 7750 Angstrom, before
+        absorption between the galaxies, as in a deep field; NaN for nothing); and for galaxies, NaN otherwise:
         mass (log10 of solar masses), metallicity (12 + log O/H), ionisation (log U), ebv and ebv_gas (colour
         excess of stars and of nebulae), agn and liner (shares of narrow-line regions and of low-ionisation
         nebulae in Hbeta), width (km/s, standard deviation of the gas), strength (dex, equivalent width of Hbeta
@@ -122,9 +122,10 @@ _REDSHIFTS = {
 }
 
 
-# Mean and scatter of magnitudes, as in the UDF-10 catalogue (Inami et al. 2017), galaxies in F775W
+# Mean and scatter of magnitudes, as in the UDF-10 catalogue (Inami et al. 2017), galaxies in F775W; star-forming
+# ones at redshift 0
 _MAGNITUDES = {
-    "star_forming": (25.6, 1.9), "passive": (24.0, 1.3), "lya": (28.8, 1.0), "lbg": (26.3, 1.0), "agn2": (24.0, 1.3),
+    "star_forming": (25.1, 1.8), "passive": (24.0, 1.3), "lya": (28.8, 1.0), "lbg": (26.3, 1.0), "agn2": (24.0, 1.3),
     "qso": (22.5, 1.5), "star": (22.0, 2.0), "nothing": (np.nan, 0.0),
 }  # fmt: skip
 LYA_FLUX = (2.85, 0.33)  # log10 of the flux of Lya in 1e-20 erg / (s cm2), mean and scatter (Inami et al. 2017)
@@ -134,6 +135,8 @@ def _magnitudes(rng, table):
     """Draw magnitudes; those of Lya emitters follow from flux and equivalent width of the line."""
     mean, scatter = (np.array([_MAGNITUDES[name][i] for name in table["kind"]]) for i in range(2))
     magnitude = mean + scatter * rng.standard_normal(len(table))
+    distant = np.asarray(table["kind"]) == "star_forming"
+    magnitude[distant] += 0.7 * np.asarray(table["z"])[distant]
     emitter = np.asarray(table["kind"]) == "lya"
     factor = 1 + np.asarray(table["z"])[emitter]
     line = 10 ** rng.normal(*LYA_FLUX, emitter.sum())
@@ -227,11 +230,11 @@ def _lya(rng, kind):
     65), half of them in absorption.
     """
     n = len(kind)
-    emitter = 8 + rng.exponential(70, n)
+    emitter = 8 + rng.exponential(110, n)
     broken = np.where(rng.random(n) < 0.3, rng.exponential(20, n), rng.normal(-6, 8, n))
     narrow = 20 + rng.exponential(60, n)
     width = np.select([kind == "lya", kind == "agn2", kind == "passive"], [emitter, narrow, -20.0], broken)
-    return np.clip(width, -40, 400)
+    return np.clip(width, -40, 600)
 
 
 def _cool_gas(rng, kind, mass, lya):
