@@ -202,6 +202,7 @@ def main():
     parser.add_argument("--spectra", type=int, default=400)
     parser.add_argument("--bank", type=int, default=200_000)
     parser.add_argument("--rivals", nargs="*", default=["redshift", "nmf"])
+    parser.add_argument("--model", type=Path, help="model of the classifier redshift; by default the one shipped")
     parser.add_argument("--work", type=Path, default=Path("redshift_answers"), help="folder for answers")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the table")
     options = parser.parse_args()
@@ -216,7 +217,10 @@ def main():
         raise SystemExit(f"{path} belongs to another simulator; remove it")
     followed = list(zip(kept["sizes"], kept["z"], kept["p"], strict=True))
     labelled = as_set(spectra)
-    rivals = {name: success(answers_of(name, labelled, options.work)[0], labelled.truth) for name in options.rivals}
+    rivals = {
+        name: success(answers_of(name, labelled, options.work, options.model)[0], labelled.truth)
+        for name in options.rivals
+    }
     write(table(spectra, followed, rivals), options.results / "limit.csv")
     print(Table.read(options.results / "limit.csv"))
 

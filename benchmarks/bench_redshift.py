@@ -17,29 +17,28 @@ from pathlib import Path
 import redshift_scores as scores
 from astropy.table import Table
 from redshift_neutrality import neutrality
-from redshift_rivals import RIVALS, answers_of, available
+from redshift_rivals import RIVALS, answers_of, available, make_rival
 from redshift_sets import SETS
 from redshift_speed import speed
 
-from museml import Redshifts, get_classifier
+from museml import Redshifts
 
 
-def ask(name, labelled, work):
+def ask(name, labelled, work, model=None):
     """Return the answers of a rival to the first spectra of a set, from the work folder if they are there."""
     part = labelled if len(labelled.truth) <= RIVALS[name] else labelled.first(RIVALS[name])
-    key = hashlib.sha256(part.batches[0].values.tobytes() + _model(name).encode()).hexdigest()[:12]
+    key = hashlib.sha256(part.batches[0].values.tobytes() + _provenance(name, work, model).encode()).hexdigest()[:12]
     path = work / f"{labelled.name}-{name}-{key}.ecsv"
     if not path.exists():
-        answers, seconds = answers_of(name, part, work)
+        answers, seconds = answers_of(name, part, work, model)
         answers.meta = {"seconds": seconds}
         Table(answers).write(path, format="ascii.ecsv")
         print(f"{name} on {len(part.truth)} {labelled.name}: {seconds:.1f} s", flush=True)
     return Redshifts(Table.read(path, format="ascii.ecsv")), part.truth
 
 
-def _model(name):
-    provenance = get_classifier(name).provenance() if name in ("redshift", "nmf", "lines") else {}
-    return json.dumps(provenance, sort_keys=True)
+def _provenance(name, work, model):
+    return json.dumps({} if name == "redrock" else make_rival(name, work, model).provenance(), sort_keys=True)
 
 
 def tables(asked):
@@ -65,6 +64,11 @@ def _paired(name, one, two, asked):
     (first, truth), (second, other) = asked[name, one], asked[name, two]
     n = min(len(truth), len(other))
     return scores.paired(name, one, two, first[:n], second[:n], truth[:n])
+
+
+def _neutrality(options, found):
+    name = options.rivals[0]
+    return neutrality(name, make_rival(name, options.work, options.model), found)
 
 
 def by_depth(rival, answers, truth):
@@ -93,13 +97,14 @@ def main():
     parser.add_argument("--rivals", nargs="+", choices=list(RIVALS), default=available())
     parser.add_argument("--work", type=Path, default=Path("redshift_answers"), help="folder for answers")
     parser.add_argument("--results", type=Path, default=scores.RESULTS, help="folder for tables")
+    parser.add_argument("--model", type=Path, help="model of the classifier redshift; by default the one shipped")
     parser.add_argument("--quick", action="store_true", help="leave speed and neutrality out")
     options = parser.parse_args()
     for folder in (options.work, options.results):
         folder.mkdir(parents=True, exist_ok=True)
     found = {name: SETS[name]() for name in options.sets}
     asked = {
-        (name, rival): ask(rival, labelled, options.work)
+        (name, rival): ask(rival, labelled, options.work, options.model)
         for name, labelled in found.items()
         if labelled is not None
         for rival in options.rivals
@@ -107,7 +112,7 @@ def main():
     made = tables(asked)
     if not options.quick:
         own = [name for name in options.rivals if name != "redrock"]
-        made |= {"speed": speed(own, options.work), "neutrality": neutrality(options.rivals[:1], found)}
+        made |= {"speed": speed(own, options.work, options.model), "neutrality": _neutrality(options, found)}
     for name, rows in made.items():
         scores.write(rows, options.results / f"{name}.csv")
     print(Table.read(options.results / "rivals.csv"))

@@ -8,7 +8,6 @@ from astropy.nddata import StdDevUncertainty
 from astropy.table import QTable
 from specutils import Spectrum
 
-from museml import get_classifier
 from museml.data.spectral import to_vacuum
 
 __all__ = ["FORMS", "neutrality"]
@@ -58,17 +57,14 @@ def of_specutils(batch):
 FORMS = {"cut": cut, "binned by 2": binned, "vacuum": in_vacuum, "nm": in_nanometres, "specutils": of_specutils}
 
 
-def neutrality(names, sets):
+def neutrality(name, classifier, sets):
     """Yield how often sure redshifts stay the same in another form, where they are still sure."""
-    chosen = [labelled for name, labelled in sets.items() if name in ("simulations", "muse") and labelled is not None]
-    for name in names:
-        classifier = get_classifier(name)
-        for labelled in chosen:
-            part = labelled.first(NUMBER)
-            before = [classifier.classify(batch) for batch in part.batches]
-            for form, change in FORMS.items():
-                after = [classifier.classify(change(batch)) for batch in part.batches]
-                yield {"classifier": name, "set": labelled.name, "form": form, **_compare(before, after)}
+    for labelled in [sets[key] for key in ("simulations", "muse") if sets.get(key) is not None]:
+        part = labelled.first(NUMBER)
+        before = [classifier.classify(batch) for batch in part.batches]
+        for form, change in FORMS.items():
+            after = [classifier.classify(change(batch)) for batch in part.batches]
+            yield {"classifier": name, "set": labelled.name, "form": form, **_compare(before, after)}
 
 
 def _compare(before, after):

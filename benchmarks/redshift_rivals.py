@@ -11,13 +11,15 @@ import numpy as np
 from astropy import units as u
 
 from museml import Redshifts, get_classifier
-from museml.classifiers.nmf_grid import rest_wave
+from museml.classifiers.nmf_grid import REST, STEP
 from museml.data.spectral import to_vacuum
 
-__all__ = ["RIVALS", "answers_of", "available"]
+__all__ = ["RIVALS", "answers_of", "available", "make_rival"]
 
 #: name -> most spectra of a set that it is asked, since some are slow
 RIVALS = {"redshift": 3000, "nmf": 3000, "templates": 1000, "lines": 600, "redrock": 160}
+#: pixels that redrock wants on both sides of the galaxies, since it goes beyond no template
+PAD = (2000, 600)
 CLASSES = {"GALAXY": "galaxy", "QSO": "QSO", "STAR": "star"}
 
 
@@ -27,11 +29,30 @@ def available():
     return [name for name in RIVALS if name != "redrock" or there]
 
 
-def answers_of(name, labelled, folder):
-    """Return the answers of a classifier to a set, and the seconds that it took."""
+def make_rival(name, folder, model=None):
+    """Return a classifier of museml, or the template fit, whose templates are in a file in a folder.
+
+    Parameters
+    ----------
+    name : str
+        Of `RIVALS`.
+    folder : path
+        Where the templates are kept.
+    model : path
+        The model of the classifier ``redshift``, if it is not the one that is shipped.
+    """
+    if name == "templates":
+        from template_rival import template_classifier
+
+        return template_classifier(folder)
+    return get_classifier(name, **({"model": str(model)} if model and name == "redshift" else {}))
+
+
+def answers_of(name, labelled, folder, model=None):
+    """Return the answers of a rival to a set, and the seconds that it took."""
     if name == "redrock":
         return _redrock(labelled)
-    classifier = _templates(folder) if name == "templates" else get_classifier(name)
+    classifier = make_rival(name, folder, model)
     classifier.classify(labelled.batches[0].rows(0, 1))  # what happens once
     start = time.perf_counter()
     tables = [table for batch in labelled.batches for table in classifier.stream(batch)]
@@ -39,12 +60,6 @@ def answers_of(name, labelled, folder):
     names = [field.name for field in Redshifts.fields]
     columns = {key: np.ma.concatenate([np.ma.asarray(table[key]) for table in tables]) for key in names}
     return Redshifts.from_columns(columns, tables[0].meta), seconds
-
-
-def _templates(folder):
-    from template_rival import template_classifier
-
-    return template_classifier(folder)
 
 
 def _redrock(labelled):
@@ -72,9 +87,11 @@ def _ask_redrock(batches):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wave = to_vacuum(first.axis.to_value(u.Angstrom), first.medium)
-        galaxies = galaxy_templates(forest=False)
-        np.savez(folder / "spectra.npz", wave=wave, flux=flux / scale, ivar=ivar, galaxy_wave=rest_wave(),
-                 galaxy_flux=galaxies.astype(float))  # fmt: skip
+        galaxies = np.pad(galaxy_templates(forest=False).astype(float), ((0, 0), PAD))
+        axis = np.exp(STEP * np.arange(REST[0] - PAD[0], REST[1] + PAD[1] + 1))
+        np.savez(
+            folder / "spectra.npz", wave=wave, flux=flux / scale, ivar=ivar, galaxy_wave=axis, galaxy_flux=galaxies
+        )
         script = Path(__file__).with_name("redrock_rival.py")
         templates = Path(os.environ["MUSEML_DATA"], "templates", "redrock")
         command = [os.environ["REDROCK_PYTHON"], script, folder / "spectra.npz", templates, folder / "out.csv"]

@@ -121,8 +121,9 @@ def sdss():
         variances = 1 / np.asarray(table["ivar"], float)
     ids = [f"{row['PLATE']}-{row['MJD']}-{row['FIBERID']}" for row in table]
     batch = _batch(ids, np.asarray(table["flux"], float), variances, np.asarray(wave["wave_vacuum"]), "vacuum")
-    truth = _truth([batch], np.asarray(table["Z"], float), [name.strip() for name in table["SUBCLASS"]])
-    truth["class"] = [CLASSES[name.strip()] for name in table["CLASS"]]
+    classes = [CLASSES[name.strip()] for name in table["CLASS"]]
+    truth = _truth([batch], np.asarray(table["Z"], float), classes)
+    truth["class"] = classes
     truth["snr_cont"] = np.asarray(table["SN_MEDIAN_ALL"], float)
     return LabelledSet("sdss", [batch], truth)
 

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from redshift_rivals import make_rival
 from redshift_sets import SEED
 
-from museml import get_classifier
 from museml.simulation.spectra import simulate_spectra
 
 __all__ = ["speed"]
@@ -20,21 +20,19 @@ MANY = {"redshift": 2048, "nmf": 128, "templates": 128, "lines": 64}
 SINGLES = 15
 
 
-def speed(names, folder):
+def speed(names, folder, model=None):
     """Yield, for each classifier, the seconds until it is ready, for one spectrum, and the spectra per second."""
     for name in names:
-        command = [sys.executable, "-W", "ignore", __file__, name, str(folder)]
+        command = [sys.executable, "-W", "ignore", __file__, name, str(folder), *([str(model)] if model else [])]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         yield json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(name, folder):
+def measure(name, folder, model=None):
     """Measure one classifier in this process."""
-    from template_rival import template_classifier
-
     batch, _ = simulate_spectra(MANY[name], SEED + 1)
     imported = _seconds(_import_keras) if name == "redshift" else 0.0
-    made = template_classifier(Path(folder)) if name == "templates" else get_classifier(name)
+    made = make_rival(name, Path(folder), model)
     first = _seconds(lambda: made.classify(batch.rows(0, 1)))
     singles = [_seconds(lambda i=i: made.classify(batch.rows(i, i + 1))) for i in range(1, SINGLES + 1)]
     made.classify(batch.rows(0, 256))

@@ -21,6 +21,8 @@ from museml.errors import InputError
 __all__ = ["files_in", "is_catalogue", "many_in", "names", "read_spectrum", "source_files"]
 
 ENDINGS = (".fits", ".fit", ".fits.gz", ".ecsv")
+#: keyword that all Sources of MPDAF have
+SOURCE = "SRC_V"
 #: endings of text files that hold tables
 TEXT = (".ecsv", ".vot", ".xml", ".csv")
 
@@ -57,7 +59,7 @@ def read_spectrum(path):
         return from_table(read_table(path), stem(path))
     with opened(path) as hdus:
         if any(hdu.name.startswith("SPE_") for hdu in hdus):
-            return from_source(Source.from_file(str(path)), stem(path))
+            return from_source(Source.from_file(str(path), ext=("^SPE_", "^LINES$")), stem(path))
         if any(_is_table(hdu) for hdu in hdus) and ("DATA" not in hdus or _is_table(hdus["DATA"])):
             return from_table(_table(hdus), stem(path))
         _check_header(hdus, path)
@@ -83,7 +85,9 @@ def many_in(path):
     """Return what a file holds: a table (text, or a catalogue in FITS), a Stack, or None for one spectrum."""
     if path.name.lower().endswith(TEXT):
         return read_table(path)
-    with opened(path) as hdus:
+    with opened(path, whole=False) as hdus:
+        if SOURCE in hdus[0].header:
+            return None
         stack = stack_in_file(hdus, path)
         return stack if stack or len(hdus) != 2 or not _is_table(hdus[1]) else _catalogue(hdus)
 
@@ -140,15 +144,16 @@ def _number(file):
 
 
 @contextmanager
-def opened(path):
-    """Open a FITS file; whatever goes wrong with it becomes an InputError."""
+def opened(path, whole=True):
+    """Open a FITS file; whatever goes wrong with it becomes an InputError, also, if wanted, that it is not whole."""
     _check_exists(path)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*truncated.*", category=AstropyUserWarning)
             warnings.filterwarnings("ignore", message=".*multiple slashes", category=u.UnitsWarning)
             with fits.open(path) as hdus:
-                hdus.readall()
+                if whole:
+                    hdus.readall()
                 yield hdus
     except InputError:
         raise
