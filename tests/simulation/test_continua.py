@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
+from astropy.cosmology import Planck18
 
 from museml.errors import SettingError
 from museml.simulation.spectra.instrument import MUSE, Instrument
 from museml.simulation.spectra.library import continuum_library
+from museml.simulation.spectra.quasar_absorption import add_absorption
 from museml.simulation.spectra.quasars import quasar_spectra
 from museml.simulation.spectra.sampling import broaden, to_observed
 from museml.simulation.spectra.stars import black_bodies, star_spectra, white_dwarfs
-from museml.simulation.spectra.stellar import calzetti, stellar_continua
+from museml.simulation.spectra.stellar import calzetti, cosmic_age, stellar_continua
 
 LIGHT = 299792.458
 AXIS = np.log(3000) + 1.5e-4 * np.arange(10000)
@@ -114,6 +116,11 @@ def test_galaxies_in_the_young_universe_have_no_old_stars(library):
     assert break_at[0] < break_at[1]
 
 
+def test_age_of_the_universe():
+    z = np.array([0.0, 1.0, 6.0])
+    np.testing.assert_allclose(cosmic_age(z), Planck18.age(z).to_value("yr"), rtol=0.01)
+
+
 def test_kinds_can_be_mixed_row_by_row(library):
     mixed = stellar_continua(np.random.default_rng(1), 40, 0.3, np.repeat(["lya", "passive"], 20))
     blue = level(mixed, library, 1500, 1700) / level(mixed, library, 5000, 5500)
@@ -174,3 +181,25 @@ def test_white_dwarfs_have_broad_hydrogen_lines(library):
 def test_hot_black_bodies_peak_at_their_wavelength(library):
     flux = black_bodies(np.array([5000.0]), library.wave)
     assert abs(library.wave[flux[0].argmax()] - 2.898e7 / 5000) < 5  # Wien
+
+
+def test_a_tenth_of_quasars_has_broad_absorption(library):
+    flux = np.ones((2000, len(library.ln_wave)), np.float32)
+    add_absorption(flux, np.random.default_rng(1), np.full(2000, 2.0), library)
+    inside = slice(*np.searchsorted(library.ln_wave, np.log([1430, 1540])))
+    equivalent_width = np.sum((1 - flux[:, inside]) * np.gradient(library.wave[inside]), axis=1)
+    assert 0.06 < np.mean(equivalent_width > 10) < 0.13
+    assert flux.min() >= 0
+
+
+def test_galaxies_on_the_way_absorb_blueward_of_their_quasar(library):
+    flux = np.ones((500, len(library.ln_wave)), np.float32)
+    add_absorption(flux, np.random.default_rng(1), np.full(500, 1.0), library)
+    assert np.all(flux[:, library.wave > 2900] == 1)
+    assert np.mean(flux[:, (library.wave > 1700) & (library.wave < 2300)].min(axis=1) < 0.8) > 0.1
+
+
+def test_active_cool_stars_have_emission_lines(library):
+    flux, types = star_spectra(np.random.default_rng(2), 800)
+    excess = (level(flux, library, 6563, 6567) / level(flux, library, 6585, 6600))[types == "M"]
+    assert 0.1 < np.mean(excess > 1.5) < 0.4

@@ -1,8 +1,8 @@
-"""Lines of quasars: broad, narrow, iron, and those of broad absorption."""
+"""Lines of quasars: broad, narrow, iron, and those in absorption."""
 
 from dataclasses import dataclass
 
-__all__ = ["BROAD", "IRON", "NARROW", "TROUGHS", "BroadLine", "QuasarLine", "Trough"]
+__all__ = ["BROAD", "INTERVENING", "IRON", "NARROW", "TROUGHS", "BroadLine", "QuasarLine", "Trough"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class QuasarLine:
 
 @dataclass(frozen=True)
 class Trough:
-    """A line of broad absorption: vacuum wavelength in Angstrom, relative strength, whether of high ionisation."""
+    """A line in absorption: vacuum wavelength in Angstrom, relative strength, whether of high ionisation."""
 
     wave: float
     strength: float
@@ -142,5 +142,31 @@ TROUGHS = tuple(
         (1671.0, 0.4, False),
         (1857.8, 0.6, False),
         (2798.8, 0.5, False),
+    )
+)
+#: lines of narrow absorption, by galaxies; strengths are relative optical depths
+INTERVENING = tuple(
+    Trough(*values)
+    for values in (
+        (1238.82, 0.3),
+        (1242.80, 0.15),
+        (1393.76, 0.4),
+        (1402.77, 0.2),
+        (1548.20, 1.0),
+        (1550.77, 0.5),
+        (1260.42, 0.9, False),
+        (1302.17, 0.5, False),
+        (1334.53, 0.9, False),
+        (1526.71, 0.5, False),
+        (1608.45, 0.3, False),
+        (1670.79, 0.8, False),
+        (2344.21, 0.4, False),
+        (2374.46, 0.15, False),
+        (2382.76, 0.8, False),
+        (2586.65, 0.35, False),
+        (2600.17, 0.8, False),
+        (2796.35, 1.6, False),
+        (2803.53, 0.9, False),
+        (2852.96, 0.2, False),
     )
 )

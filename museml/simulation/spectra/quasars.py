@@ -3,7 +3,8 @@
 import numpy as np
 
 from museml.simulation.spectra.library import continuum_library
-from museml.simulation.spectra.quasar_lines import BROAD, IRON, NARROW, TROUGHS
+from museml.simulation.spectra.quasar_absorption import add_absorption
+from museml.simulation.spectra.quasar_lines import BROAD, IRON, NARROW
 from museml.simulation.spectra.stellar import stellar_continua
 
 __all__ = ["quasar_spectra"]
@@ -12,8 +13,6 @@ LIGHT = 299792.458  # km/s
 EIGENSPECTRA = 0.45  # share of quasars drawn from eigenspectra; the others are power laws with lines
 SCATTER = {"high": (0.22, 0.12, 0.08), "low": (0.2, 0.12, 0.08)}  # of their coefficients
 SPLICE = (3000.0, 4000.0)  # Angstrom: where the low-redshift eigenspectra take over
-BAL = 0.1
-ASSOCIATED = 0.12
 HOST = 0.25
 REDDENED = 0.2
 
@@ -44,7 +43,7 @@ def quasar_spectra(rng, n, z, library=None):
     from_basis = rng.random(n) < EIGENSPECTRA
     flux[from_basis] = _eigenspectra(rng, from_basis.sum(), library)
     flux[~from_basis] = _parametric(rng, (~from_basis).sum(), library)
-    _absorb(flux, rng, library)
+    add_absorption(flux, rng, z, library)
     _redden(flux, rng, library)
     _add_host(flux, rng, z, library)
     inside = slice(*np.searchsorted(library.ln_wave, np.log([1200, 8000])))
@@ -132,27 +131,6 @@ def _add_gaussian(flux, continuum, wave, equivalent_width, sigma, library, shift
     peak = equivalent_width / (np.sqrt(2 * np.pi) * wave * sigma / LIGHT)
     level = continuum[:, np.searchsorted(library.ln_wave, np.log(wave))]
     flux[:, at] += (peak * level).astype(np.float32)[:, None] * np.exp(-0.5 * offset**2)
-
-
-def _absorb(flux, rng, library):
-    """Add broad absorption to some quasars and narrow associated absorption to others."""
-    bal = np.flatnonzero(rng.random(len(flux)) < BAL)
-    low = rng.random(len(bal)) < 0.15
-    _add_troughs(flux, bal, low, rng.uniform(3e3, 1.8e4, len(bal)), rng.uniform(600, 3000, len(bal)), rng, library)
-    near = np.flatnonzero(rng.random(len(flux)) < ASSOCIATED)
-    low = rng.random(len(near)) < 0.3
-    _add_troughs(flux, near, low, rng.uniform(-200, 2500, len(near)), rng.uniform(40, 200, len(near)), rng, library)
-
-
-def _add_troughs(flux, rows, low, velocity, sigma, rng, library):
-    """Dim the rows blueward of the lines of high, and where ``low`` also of low ionisation."""
-    depth = rng.exponential(1.5, len(rows)).clip(0.3, 6)
-    steep = rng.uniform(2, 6, len(rows))
-    for line in TROUGHS:
-        centre = np.log(line.wave) - velocity / LIGHT
-        offset = np.abs(library.ln_wave - centre[:, None]) / (sigma / LIGHT)[:, None]
-        tau = depth * line.strength * np.where(low | line.high, 1, 0)
-        flux[rows] *= np.exp(-tau[:, None] * np.exp(-0.5 * offset.clip(max=50) ** steep[:, None])).astype(np.float32)
 
 
 def _redden(flux, rng, library):

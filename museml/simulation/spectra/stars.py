@@ -10,8 +10,13 @@ __all__ = ["SHARES", "star_spectra", "white_dwarfs"]
 #: type -> share: a mixture for learning, with more of the rare types than the sky has
 SHARES = {
     "O": 0.01, "B": 0.03, "A": 0.08, "F": 0.14, "G": 0.17, "K": 0.19, "M": 0.24,
-    "L": 0.02, "T": 0.005, "C": 0.015, "DA": 0.06, "DB": 0.02, "DC": 0.01, "DZ": 0.01,
+    "L": 0.02, "T": 0.005, "C": 0.015, "DA": 0.06, "DB": 0.02, "DC": 0.01, "DZ": 0.01, "DA+M": 0.01,
 }  # fmt: skip
+ACTIVE = 0.3  # share of M stars with emission lines
+#: emission lines of active M stars: vacuum wavelength in Angstrom, flux relative to Halpha
+ACTIVITY = ((6564.61, 1.0), (4862.69, 0.35), (4341.69, 0.2), (4102.9, 0.12), (3969.59, 0.12), (3934.78, 0.12))
+ACTIVITY_SIGMA = 50.0  # km/s
+LIGHT = 299792.458  # km/s
 #: bins of age of the stellar populations that stand for hot stars, whose light theirs is
 HOT = {"O": (0, 4), "B": (5, 10)}
 #: lines of white dwarfs: vacuum wavelength in Angstrom, depth, half width in Angstrom
@@ -110,10 +115,32 @@ def black_bodies(temperature, wave):
 def _of_type(name, rng, n, wave, library):
     if name in WHITE_DWARFS:
         return white_dwarfs(rng, n, name, wave)
+    if name == "DA+M":
+        return _pairs(rng, n, wave, library)
     members = _populations(name, library) if name in HOT else _members(name, library)
     first, second = (members[rng.integers(len(members), size=n)] for _ in range(2))
     share = rng.uniform(0, 0.3, (n, 1)).astype(np.float32)
-    return np.maximum((1 - share) * first + share * second, 0)
+    flux = np.maximum((1 - share) * first + share * second, 0)
+    return _active(flux, rng, wave) if name == "M" else flux
+
+
+def _active(flux, rng, wave):
+    """Add the lines of a chromosphere to some M stars."""
+    rows = np.flatnonzero(rng.random(len(flux)) < ACTIVE)
+    width = np.exp(rng.normal(np.log(4.0), 0.6, len(rows)))  # equivalent width of Halpha, Angstrom
+    level = flux[rows, np.searchsorted(wave, ACTIVITY[0][0] + 30)]
+    for centre, ratio in ACTIVITY:
+        sigma = centre * ACTIVITY_SIGMA / LIGHT
+        profile = np.exp(-0.5 * ((wave - centre) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        flux[rows] += ((width * ratio * level)[:, None] * profile).astype(np.float32)
+    return flux
+
+
+def _pairs(rng, n, wave, library):
+    """Return white dwarfs with an M star beside them."""
+    white, red = white_dwarfs(rng, n, "DA", wave), _of_type("M", rng, n, wave, library)
+    part = rng.uniform(0.2, 0.8, (n, 1))
+    return part * white + (1 - part) * red
 
 
 def _members(name, library):

@@ -1,7 +1,6 @@
 """Continua of galaxies at rest: star formation, metals, dust, motions of stars."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from astropy.cosmology import Planck18
@@ -10,7 +9,7 @@ from museml.errors import SettingError
 from museml.simulation.spectra.library import continuum_library
 from museml.simulation.spectra.sampling import broaden
 
-__all__ = ["HISTORIES", "KINDS", "History", "calzetti", "stellar_continua"]
+__all__ = ["HISTORIES", "KINDS", "History", "calzetti", "cosmic_age", "stellar_continua"]
 
 BIRTH = 1.0e7  # years for which stars stay in their birth clouds (Charlot & Fall 2000, ApJ 539, 718)
 LYMAN_LIMIT = 911.75
@@ -111,7 +110,7 @@ def stellar_continua(rng, n, z, kind, library=None):
     """
     library = library or continuum_library()
     drawn = _draw(rng, _sorts(rng, n, kind))
-    mass = _formed(rng, drawn, _cosmic_age(np.broadcast_to(z, n)), library)
+    mass = _formed(rng, drawn, cosmic_age(np.broadcast_to(z, n)), library)
     dust = rng.exponential(drawn["dust"]).clip(max=4)
     flux = _light(rng, mass, dust, library)
     sigma = (drawn["sigma"][:, 0] * 10 ** rng.normal(0, drawn["sigma"][:, 1])).clip(*SIGMAS)
@@ -229,13 +228,8 @@ def _even(rng, ranges):
     return np.where(ranges[:, 1] > 0, drawn, 0)
 
 
-def _cosmic_age(z):
-    redshift, age = _ages_of_the_universe()
-    return np.interp(z, redshift, age)
-
-
-@cache
-def _ages_of_the_universe():
-    """Return redshifts and the age of the universe in years at each."""
-    redshift = np.linspace(0, 12, 1201)
-    return redshift, Planck18.age(redshift).to_value("yr")
+def cosmic_age(z):
+    """Return the age in years of a flat universe of matter and vacuum, with the parameters of Planck 2018."""
+    matter, vacuum = Planck18.Om0, 1 - Planck18.Om0
+    unit = 2 / (3 * np.sqrt(vacuum)) * Planck18.hubble_time.to_value("yr")
+    return unit * np.arcsinh(np.sqrt(vacuum / matter) * (1 + np.asarray(z, float)) ** -1.5)
