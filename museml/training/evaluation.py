@@ -14,8 +14,9 @@ __all__ = ["TOLERANCE", "Answers", "answer_labelled", "is_right"]
 
 #: a redshift is right within this times 1+z
 TOLERANCE = 0.005
-#: signal-to-noise ratio from which a line makes the type of a spectrum
-TYPICAL = 5.0
+#: signal-to-noise ratio from which a line makes the type of a spectrum: at least, and per that of the continuum, whose
+#: features are not all known
+TYPICAL, ABOVE = 5.0, 0.3
 NUMBERS = ("z", "z_err", "p", "z_2", "p_2", "z_3", "p_3")
 
 
@@ -94,25 +95,32 @@ def is_right(table, tolerance=TOLERANCE):
 
 def _known(batch, labels):
     """Return what is measured in the spectra at the redshifts of their labels."""
-    lines = [_brightest(batch.rows(i, i + 1), row["z"]) for i, row in enumerate(labels)]
     snr = np.divide(batch.values, batch.errors, out=np.zeros(batch.values.shape, float), where=~batch.mask)
-    continuum = np.ma.median(np.ma.array(snr, mask=batch.mask), axis=1)
-    names, values = zip(*lines, strict=True)
-    return {"type": names, "snr_line": np.array(values), "snr_cont": np.ma.filled(continuum, 0.0)}
+    continuum = np.ma.filled(np.ma.median(np.ma.array(snr, mask=batch.mask), axis=1), 0.0)
+    lines = [_brightest(batch.rows(i, i + 1), row["z"]) for i, row in enumerate(labels)]
+    types = [_type(*line, level) for line, level in zip(lines, continuum, strict=True)]
+    return {"type": types, "snr_line": np.array([value for _, value in lines]), "snr_cont": continuum}
 
 
 def _brightest(row, z):
-    """Return the type of a spectrum and the signal-to-noise ratio of its brightest line."""
+    """Return the name of the brightest line at a redshift and its signal-to-noise ratio; '' and 0 without one."""
     if np.ma.is_masked(z):
-        return "", 0.0
+        return None, 0.0
     lines = identify_lines(row, float(z))
     if not len(lines):
-        return "absorption", 0.0
+        return "", 0.0
     snr = np.asarray(lines["FLUX"] / lines["FLUX_ERR"], float)
     best = int(np.argmax(snr))
-    if snr[best] < TYPICAL:
-        return "absorption", float(snr[best])
-    return "Lya" if lines["LINE"][best] == "LYALPHA" else "emission", float(snr[best])
+    return str(lines["LINE"][best]), float(snr[best])
+
+
+def _type(line, snr, continuum):
+    """Return the type of a spectrum; '' without a redshift."""
+    if line is None:
+        return ""
+    if snr < max(TYPICAL, ABOVE * continuum):
+        return "absorption"
+    return "Lya" if line == "LYALPHA" else "emission"
 
 
 def _side_by_side(answers, labels, known, depth):

@@ -59,7 +59,7 @@ def read_labelled(spectra, column="Z", *, catalog=None, classes=None, objects=No
     elif table is not None:
         columns = _columns(table, wanted)
     else:
-        columns = _from_headers(_paths(spectra, ids), wanted)
+        columns = _from_headers(_paths(spectra, ids), wanted, items)
     return LabelledSpectra(items, make_labels(ids, **columns))
 
 
@@ -147,11 +147,12 @@ def _place(rows, name):
     return next((rows[key] for key in keys if key in rows), -1)
 
 
-def _from_headers(paths, wanted):
+def _from_headers(paths, wanted, items):
     """Read the labels from the files; what cannot be read has none."""
     found = {name: [_label(path, key) for path in paths] for name, key in wanted.items()}
     for name, key in wanted.items():
         if all(value is None for value in found[name]):
+            items[0].load(items[0].name)  # whatever is wrong with the spectrum itself is said first
             raise InputError(
                 f"the labels must be in the files or in a table; no file has a redshift or header keyword {key!r}; "
                 "choose another name, or give the table that has it (--catalog)"

@@ -20,7 +20,7 @@ THRESHOLDS = (0.5, 0.8, 0.9, 0.95, 0.99)
 FINE = 0.002
 #: by so much redshifts are too low that were made without going from air to vacuum, relative to 1+z
 AIR = 2.78e-4
-BY_CHANCE = 5.0  # standard errors
+BY_CHANCE = 4.0  # standard errors
 
 
 def score_answers(answers):
