@@ -163,7 +163,7 @@ def _hbeta(table, ln_wave, rest_flux):
 
     It falls with the break of the stars' continuum as in SDSS (Brinchmann et al. 2004, MNRAS 351, 1151, figure 11).
     """
-    expected = 1.25 - 2.4 * (_break(ln_wave, rest_flux) - 1.05)
+    expected = 1.25 - 2.1 * (_break(ln_wave, rest_flux) - 1.05)
     follows = 10 ** np.minimum(expected + _column(table, "strength"), 2.4)
     own = np.asarray(table["hbeta"], float)
     width = np.where(np.isfinite(own), own, follows)

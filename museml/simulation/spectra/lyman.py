@@ -50,7 +50,7 @@ def lya_profile(rng, table):
     n = len(table)
     active = np.asarray(table["agn"], float) > 0.3
     broken = np.asarray(table["kind"]) == "lbg"
-    fwhm = np.where(active, 700, np.where(broken, 330, 265)) * np.exp(rng.normal(0, 0.35, n))
+    fwhm = np.where(active, 700, np.where(broken, 320, 235)) * np.exp(rng.normal(0, 0.33, n))
     offset = np.where(active, rng.normal(0, 80, n), np.clip((0.9 * fwhm - 34) * np.exp(rng.normal(0, 0.3, n)), 0, 800))
     skewness = np.where(active, 0.3, rng.uniform(0.5, 6, n))
     peak = _red_peak(fwhm, offset, skewness)

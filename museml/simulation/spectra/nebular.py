@@ -156,7 +156,7 @@ def line_ratios(rng, metallicity, ionisation, agn, liner):
     """
     n = len(agn)
     hii = dict(zip(HII_LINES, hii_ratios(metallicity, ionisation).T, strict=True))
-    hii.update(_ultraviolet(rng, hii, metallicity))
+    hii.update(_observed(rng, hii, metallicity))
     sums = {}
     for name in {**hii, **NARROW_LINE_REGION, **LINER}:
         young = hii.get(name, 0) * lognormal(rng, n, 0.08)
@@ -168,12 +168,12 @@ def line_ratios(rng, metallicity, ionisation, agn, liner):
     return _split(rng, sums)
 
 
-def _ultraviolet(rng, hii, metallicity):
-    """Return lines that the models of HII regions lack or underestimate.
+def _observed(rng, hii, metallicity):
+    """Return the lines that the models of HII regions lack, under- or overestimate.
 
     CIV, HeII and SiIII] relative to CIII] as in emitters at z = 2 to 4 (Feltre et al. 2020, A&A 641, A118; Schmidt et
     al. 2021, A&A 654, A80); Wolf-Rayet stars and hard sources add to HeII in metal-poor galaxies (Shirazi and
-    Brinchmann 2012, MNRAS 421, 1043). Only a part of MgII escapes.
+    Brinchmann 2012, MNRAS 421, 1043). [NeIII] is as faint as in the UDF-10 catalogue (Inami et al. 2017, A&A 608, A2).
     """
     n, poor = len(metallicity), np.clip((8.5 - metallicity) / 0.8, 0, 1)
     return {
@@ -181,8 +181,9 @@ def _ultraviolet(rng, hii, metallicity):
         "CIV": hii["CIII"] * poor * 0.25 * lognormal(rng, n, 0.4),
         "HEII1640": hii["HEII1640"] + 0.07 * poor * lognormal(rng, n, 0.35),
         "HEII4687": hii["HEII4687"] + 0.01 * poor * lognormal(rng, n, 0.35),
+        "NEIII3870": 0.7 * hii["NEIII3870"],
         "SIIII": 0.35 * hii["CIII"] * lognormal(rng, n, 0.15),
-        "MGII": hii["MGII"] * np.minimum(0.7 * lognormal(rng, n, 0.4), 1.3),
+        "MGII": hii["MGII"] * np.minimum(lognormal(rng, n, 0.4), 1.5),
         "NIII1750": 0.1 * hii["CIII"] * lognormal(rng, n, 0.3),
         "ARIV": 0.01 * poor * lognormal(rng, n, 0.3),
     }
@@ -194,7 +195,7 @@ def _split(rng, sums):
     for name, (reference, ratio) in _TIED.items():
         single[name] = ratio * sums[reference]
     for name, (first, second, low, high) in _PAIRS.items():
-        ratio = np.minimum(low * (1 + 0.2 * (high / low - 1) * rng.exponential(1, len(sums[name]))), high)
+        ratio = np.minimum(low * (1 + 0.13 * (high / low - 1) * rng.exponential(1, len(sums[name]))), high)
         single[first], single[second] = sums[name] / (1 + ratio), sums[name] * ratio / (1 + ratio)
     single.update({name: share * sums["CII"] for name, share in _CARBON.items()})
     return tuple(single), np.stack(list(single.values()), axis=1)

@@ -213,7 +213,7 @@ def _widths(rng, kind, mass):
 def _hbeta(rng, kind, z):
     """Return the strength relative to that expected from the stars, and equivalent widths that ignore them."""
     n = len(kind)
-    strength = rng.normal(0, 0.3, n) + np.where(rng.random(n) < 0.1, rng.uniform(0.2, 0.8, n), 0)
+    strength = rng.normal(0, 0.33, n) + np.where(rng.random(n) < 0.15, rng.uniform(0.2, 0.9, n), 0)
     strength += np.where(rng.random(n) < 0.06, rng.uniform(-2.5, -1.0, n), 0)  # switched off a short time ago
     weak = 10 ** rng.normal(-0.7, 0.5, n)
     nebula = (rng.random(n) < 0.2) & (z < 0.7)  # in the middle of clusters with cooling flows
