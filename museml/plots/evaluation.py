@@ -112,7 +112,7 @@ def plot_offsets(answers):
     figure = new_figure(7.5, 3.2)
     axes = figure.add_subplot()
     right = answers[is_right(answers) & ~np.ma.getmaskarray(answers["offset"])]
-    colours = dict(zip(("emission", "absorption", "Lya"), ("best", "third", "second"), strict=True))
+    colours = {"emission": "best", "absorption": "third", "Lya": "second", "QSO": "noise", "star": "text"}
     limit = _limit(right["offset"])
     for score in offset_scores(answers):
         if score["name"] == "median offset":

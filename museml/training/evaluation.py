@@ -27,7 +27,7 @@ class Answers(FixedTable):
         Field("id", "str", "name of the spectrum", ucd="meta.id;meta.main"),
         Field("object", "str", "object that it shows"),
         Field("depth", "f8", "the exposure was made this many times shorter, by adding noise"),
-        Field("type", "str", "'Lya', 'emission' or 'absorption': by the brightest line at the label's redshift"),
+        Field("type", "str", "'QSO', 'star', 'Lya', 'emission' or 'absorption': class, or by the brightest line"),
         Field("snr_cont", "f8", "signal-to-noise ratio per pixel, median", ucd="stat.snr"),
         Field("snr_line", "f8", "signal-to-noise ratio of the brightest line; 0 below 3", ucd="stat.snr;em.line"),
         Field("class_true", "str", "class of the label; empty where not told"),
@@ -98,7 +98,7 @@ def _known(batch, labels):
     snr = np.divide(batch.values, batch.errors, out=np.zeros(batch.values.shape, float), where=~batch.mask)
     continuum = np.ma.filled(np.ma.median(np.ma.array(snr, mask=batch.mask), axis=1), 0.0)
     lines = [_brightest(batch.rows(i, i + 1), row["z"]) for i, row in enumerate(labels)]
-    types = [_type(*line, level) for line, level in zip(lines, continuum, strict=True)]
+    types = [_type(*row) for row in zip(labels["class"], *zip(*lines, strict=True), continuum, strict=True)]
     return {"type": types, "snr_line": np.array([value for _, value in lines]), "snr_cont": continuum}
 
 
@@ -114,10 +114,12 @@ def _brightest(row, z):
     return str(lines["LINE"][best]), float(snr[best])
 
 
-def _type(line, snr, continuum):
+def _type(told, line, snr, continuum):
     """Return the type of a spectrum; '' without a redshift."""
     if line is None:
         return ""
+    if told in ("QSO", "star"):
+        return str(told)
     if snr < max(TYPICAL, ABOVE * continuum):
         return "absorption"
     return "Lya" if line == "LYALPHA" else "emission"
