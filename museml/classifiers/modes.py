@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["RIGHT", "Grid", "Mode", "clear", "find_mode", "mass_within"]
+__all__ = ["RIGHT", "Grid", "Mode", "clear", "find_mode", "mass_within", "ranked"]
 
 #: a redshift this close to the truth, in ln(1+z), is right
 RIGHT = 0.005
@@ -62,8 +62,7 @@ class Mode:
 
     def where(self, chosen, other):
         """Return the chosen rows, and another mode's for the rest."""
-        parts = ((self.lnz, other.lnz), (self.spread, other.spread), (self.p, other.p))
-        return Mode(*(np.where(chosen, one, two) for one, two in parts))
+        return Mode(*(np.where(chosen, one, two) for one, two in zip(_parts(self), _parts(other), strict=True)))
 
 
 def find_mode(pz, grid):
@@ -89,6 +88,17 @@ def clear(pz, grid, mode):
     """Return p(z) without a mode, so that the next one can be found."""
     reach = np.clip(REACH * mode.spread, RIGHT, WIDEST) + RIGHT
     return np.where(np.abs(grid.lnz - mode.lnz[:, None]) <= reach[:, None], 0, pz)
+
+
+def ranked(modes):
+    """Return modes in the order of their probability, row by row."""
+    order = np.argsort([-mode.p for mode in modes], axis=0, kind="stable")
+    parts = [np.take_along_axis(np.array(part), order, axis=0) for part in zip(*map(_parts, modes), strict=True)]
+    return [Mode(*rank) for rank in zip(*parts, strict=True)]
+
+
+def _parts(mode):
+    return mode.lnz, mode.spread, mode.p
 
 
 def mass_within(pz, grid, lnz, reach):

@@ -7,7 +7,7 @@ import numpy as np
 
 from museml.classification import Classifier, Redshifts
 from museml.classifiers.line_refinement import LineView, refine
-from museml.classifiers.modes import RIGHT, Mode, clear, find_mode
+from museml.classifiers.modes import RIGHT, Mode, clear, find_mode, ranked
 from museml.classifiers.redshift_blends import BLENDED, second_objects
 from museml.classifiers.redshift_flags import deciding_flags
 from museml.classifiers.redshift_network import CLASSES, GRID, look
@@ -126,12 +126,12 @@ def _answer(model, batch, evidence, strip):
 
 
 def _modes(pz):
-    """Return the three best modes."""
+    """Return the three best modes, the most probable first."""
     modes = [find_mode(pz, GRID)]
     for _ in range(2):
         pz = clear(pz, GRID, modes[-1])
         modes.append(find_mode(pz, GRID))
-    return modes
+    return ranked(modes)
 
 
 def _kinds(evidence, mode):

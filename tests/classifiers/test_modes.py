@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from museml.classifiers.modes import RIGHT, Grid, clear, find_mode, mass_within
+from museml.classifiers.modes import RIGHT, Grid, clear, find_mode, mass_within, ranked
 
 GRID = Grid(-0.004, 3.5e-4, 5860)
 
@@ -54,3 +54,11 @@ def test_mass_counts_parts_of_cells():
     flat = np.full((1, GRID.size), 1 / GRID.size)
     expected = 2 * RIGHT / (GRID.size * GRID.step)
     assert mass_within(flat, GRID, np.array([0.5]), RIGHT)[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_modes_are_ranked_by_probability():
+    wide, narrow = bumps((0.55, 0.9, 0.02)), bumps((0.4, 1.5, 3e-4))
+    first = find_mode(wide + narrow, GRID)
+    modes = ranked([first, find_mode(clear(wide + narrow, GRID, first), GRID)])
+    assert modes[0].p[0] >= modes[1].p[0]
+    assert modes[0].lnz[0] == pytest.approx(1.5, abs=1e-3)
