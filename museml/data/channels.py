@@ -9,6 +9,7 @@ __all__ = ["CHANNELS", "spectrum_channels"]
 CHANNELS = ("pixel", "narrow", "broad", "continuum", "shape", "noise", "mask")
 CLIP = 3.0  # sigma, beyond which a pixel is drawn to the continuum
 LIMIT = 12.0  # of any channel
+FAINTEST = np.float32(1e-6)  # inverse variance relative to the mean
 
 
 def spectrum_channels(values, mask, errors, continuum=241, narrow=2.2, broad=15):
@@ -35,25 +36,28 @@ def spectrum_channels(values, mask, errors, continuum=241, narrow=2.2, broad=15)
     mask : ndarray of bool, same shape
         The mask, repeated.
     """
-    weight = np.where(mask | (errors <= 0), 0, 1 / np.square(np.where(errors > 0, errors, 1)))
-    scale = np.sqrt(_mean(weight))[:, None]  # so that all that follows is free of the unit
-    weight = (weight / np.square(np.where(scale > 0, scale, 1))).astype(np.float32)
-    flux = (values * scale).astype(np.float32)
+    flux, weight = _scale_free(values, mask, errors)
     level = _continuum(flux, weight, int(continuum))
-    views = np.stack(
-        [
-            np.arcsinh((flux - level) * np.sqrt(weight)),
-            np.arcsinh(_narrow(flux - level, weight, narrow) / 2),
-            np.arcsinh(_broad(flux - level, weight, int(broad)) / 2),
-            np.arcsinh(level * np.sqrt(weight * continuum) / 10),
-            np.arcsinh(level / np.sqrt(_mean(weight * level**2) + 1e-2)[:, None]),
-            -0.5 * np.log(np.maximum(weight, 1e-6) / _median(weight)),
-            mask,
-        ],
-        axis=-1,
-    )
-    views[..., :-1][mask] = 0
-    return np.clip(views, -LIMIT, LIMIT), np.broadcast_to(mask[..., None], views.shape)
+    excess, root = flux - level, np.sqrt(weight)
+    views = np.empty((*mask.shape, len(CHANNELS)), np.float32)
+    views[..., 0] = np.arcsinh(excess * root)
+    views[..., 1] = np.arcsinh(_narrow(excess * weight, weight, narrow) / 2)
+    views[..., 2] = np.arcsinh(_broad(excess * weight, weight, int(broad)) / 2)
+    views[..., 3] = np.arcsinh(level * root * np.float32(np.sqrt(continuum) / 10))
+    views[..., 4] = np.arcsinh(level / np.sqrt(_mean(weight * level**2) + 1e-2)[:, None])
+    views[..., 5] = -0.5 * np.log(np.maximum(weight, FAINTEST) / _median(weight))
+    views[mask] = 0
+    views[..., 6] = mask
+    return np.clip(views, -LIMIT, LIMIT, out=views), np.broadcast_to(mask[..., None], views.shape)
+
+
+def _scale_free(values, mask, errors):
+    """Return flux and inverse variances in a unit in which the mean inverse variance is 1; 0 where masked."""
+    known = ~mask & (errors > 0)
+    root = np.where(known, 1 / np.where(known, errors, 1).astype(float), 0)
+    scale = np.sqrt(_mean(root**2))[:, None]
+    root = (root / np.where(scale > 0, scale, 1)).astype(np.float32)
+    return (values * scale).astype(np.float32), root**2
 
 
 def _mean(weight):
@@ -71,26 +75,27 @@ def _median(weight):
 
 def _continuum(flux, weight, width):
     """Return the weighted running mean of the flux, to which lines add little."""
-    noise = 1 / np.sqrt(np.maximum(weight, 1e-6))
-    level = _smooth(flux, weight, width)
+    noise = CLIP / np.sqrt(np.maximum(weight, FAINTEST))
+    norm = np.maximum(_smooth(weight, width), FAINTEST)
+    level = _smooth(flux * weight, width) / norm
     for _ in range(2):
-        level = _smooth(np.clip(flux, level - CLIP * noise, level + CLIP * noise), weight, width)
+        level = _smooth(np.clip(flux, level - noise, level + noise) * weight, width) / norm
     return level
 
 
-def _smooth(flux, weight, width):
-    total, norm = (uniform_filter1d(uniform_filter1d(x, width // 2), width // 2) for x in (flux * weight, weight))
-    return total / np.maximum(norm, 1e-6)
+def _smooth(values, width):
+    return uniform_filter1d(uniform_filter1d(values, width // 2), width // 2)
 
 
-def _narrow(excess, weight, sigma):
+def _narrow(signal, weight, sigma):
     """Return the S/N of Gaussian lines at every pixel."""
-    offset = np.arange(-int(3 * sigma), int(3 * sigma) + 1)
-    profile = np.exp(-0.5 * (offset / sigma) ** 2)
-    signal, norm = correlate1d(excess * weight, profile), correlate1d(weight, profile**2)
-    return signal / np.sqrt(np.maximum(norm, 1e-6))
+    reach = int(3 * sigma)
+    profile = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    signal, norm = correlate1d(signal, profile), correlate1d(weight, profile**2)
+    return signal / np.sqrt(np.maximum(norm, FAINTEST))
 
 
-def _broad(excess, weight, width):
+def _broad(signal, weight, width):
     """Return the S/N of box-shaped lines at every pixel."""
-    return uniform_filter1d(excess * weight, width) * np.sqrt(width / np.maximum(uniform_filter1d(weight, width), 1e-6))
+    norm = np.maximum(uniform_filter1d(weight, width), FAINTEST)
+    return uniform_filter1d(signal, width) * np.sqrt(np.float32(width) / norm)

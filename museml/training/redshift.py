@@ -12,7 +12,17 @@ from museml.data.preparation import prepare_input
 from museml.networks.backend import load_keras
 from museml.simulation.spectra import INSTRUMENTS, Conditions, blend, draw_objects, observe
 
-__all__ = ["PREPARATION", "Pool", "make_pool", "redshift_inputs", "redshift_loss", "redshift_targets", "simulated_draw"]
+__all__ = [
+    "PREPARATION",
+    "Pool",
+    "make_pool",
+    "mixed_draw",
+    "observed",
+    "redshift_inputs",
+    "redshift_loss",
+    "redshift_targets",
+    "simulated_draw",
+]
 
 PREPARATION = ({"step": "spectrum_channels"},)
 WIDTH = 0.7  # of the targets, bins
@@ -44,6 +54,11 @@ class Pool:
 
     def __len__(self):
         return len(self.z)
+
+    def rows(self, start, stop):
+        """Return the rows ``start`` to ``stop`` as a Pool of their own."""
+        part = slice(start, stop)
+        return Pool(self.flux[part], self.classes[part], self.z[part], self.instrument)
 
 
 def make_pool(n, seed=0, instrument="MUSE-extended", kinds=None):
@@ -78,9 +93,7 @@ def simulated_draw(pool, conditions=None, blends=0.1, mode=0.85, shifted=0.25, b
     """
 
     def draw(rng, n):
-        batch, targets = observed(pool, rng, n, conditions or Conditions(), blends)
-        if pool.instrument == "MUSE-extended":
-            _cut_blue(batch, rng.random(n) < mode)
+        batch, targets = observed(pool, rng, n, conditions, blends, mode)
         batch = _in_pairs(batch) if rng.random() < binned else batch
         start = START * np.exp(rng.uniform(-0.28, 0.1)) if rng.random() < shifted else None
         placed = to_log_grid(batch, start and nearest_start(start))
@@ -89,14 +102,22 @@ def simulated_draw(pool, conditions=None, blends=0.1, mode=0.85, shifted=0.25, b
     return draw
 
 
-def observed(pool, rng, n, conditions, blends=0.0):
-    """Draw spectra of a pool and observe them; return a Batch, and classes, z and z_2."""
+def mixed_draw(draws):
+    """Return a function that takes one of several ``(draw, share)`` at a time."""
+    shares = np.array([share for _, share in draws]) / sum(share for _, share in draws)
+    return lambda rng, n: draws[rng.choice(len(draws), p=shares)][0](rng, n)
+
+
+def observed(pool, rng, n, conditions=None, blends=0.1, mode=0.85):
+    """Draw spectra of a pool and observe them as `simulated_draw` does; return a Batch, and classes, z and z_2."""
     instrument, rows = INSTRUMENTS[pool.instrument], np.sort(rng.choice(len(pool), n, replace=n > len(pool)))
     mixed, partner, _ = blend(pool.flux[rows], rng, blends)
-    seen = observe(mixed, rng, instrument, conditions)
+    seen = observe(mixed, rng, instrument, conditions or Conditions())
     second = np.where(partner < 0, np.nan, pool.z[rows][partner])
     ids = tuple(str(i) for i in range(n))
     batch = Batch(ids, seen.values, seen.errors, seen.mask, instrument.wave * u.Angstrom, instrument.medium)
+    if pool.instrument == "MUSE-extended":
+        _cut_blue(batch, rng.random(n) < mode)
     return batch, (pool.classes[rows], pool.z[rows], second)
 
 

@@ -12,7 +12,7 @@ from museml.errors import ModelError
 from museml.networks.backend import load_keras, to_array, tolerant
 from museml.output import whole_file
 
-__all__ = ["fit_redshift"]
+__all__ = ["ahead", "fit_redshift"]
 
 WARM = 0.03  # of all steps, in which the rate rises
 AHEAD = 4  # batches that are made ready before they are needed
@@ -74,7 +74,7 @@ def fit_redshift(
     with tqdm(total=epochs * steps, initial=state.epoch * steps, disable=not progress, unit="step") as bar:
         while state.epoch < epochs and not state.stopped:
             rng = np.random.default_rng((seed, state.epoch))
-            losses = [_step(network, batch, bar) for batch in _ahead(draw, rng, steps, batch_size)]
+            losses = [_step(network, batch, bar) for batch in ahead(draw, rng, steps, batch_size)]
             state.add(float(np.mean(losses)), validation_loss(network, validation, batch_size, loss))
             bar.set_postfix(loss=f"{state.history['loss'][-1]:.4f}", val=f"{state.history['val_loss'][-1]:.4f}")
     return state.finish()
@@ -97,7 +97,7 @@ def _step(network, batch, bar):
     return found
 
 
-def _ahead(draw, rng, steps, size):
+def ahead(draw, rng, steps, size):
     """Draw batches in another thread, a few ahead."""
     waiting = queue.Queue(AHEAD)
 
