@@ -53,7 +53,7 @@ class Basis:
     def transforms(self, length):
         """Return the conjugate Fourier transforms of the templates and of the products of `pairs`."""
         first, second = self.pairs
-        templates = self.templates
+        templates = self.templates.astype(float)
         return tuple(
             np.conj(fft.rfft(rows, length, axis=1)) for rows in (templates, templates[first] * templates[second])
         )

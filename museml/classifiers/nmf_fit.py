@@ -16,6 +16,8 @@ __all__ = ["LogSpectra", "Scanner"]
 TERMS, BACKGROUND = 4, 0.3
 #: sweeps of the solver over so many of the best trials, one after the other; over all trials first
 STAGES = ((None, 8), (1200, 20), (300, 80))
+#: added to the diagonal of normal matrices, relative to its maximum over the trials: the accuracy of the transforms
+RIDGE = 3e-6
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Scanner:
         terms = self._normal_terms(inverse)
         projected = terms @ weighted
         terms = terms * inverse
-        signals = np.vstack([inverse, weighted - projected @ terms, terms]).astype(np.float32)
+        signals = np.vstack([inverse, weighted - projected @ terms, terms])
         spectra = fft.rfft(signals, self.length, axis=1)
         return [self._fit(basis, spectra) for basis in self.bases.values()], projected @ projected
 
@@ -148,4 +150,6 @@ class Scanner:
             upper -= term[first] * term[second]
         matrix = np.empty((len(vector), *vector.shape), np.float32)
         matrix[first, second] = matrix[second, first] = upper
-        return matrix, vector
+        diagonal = np.einsum("jjn->jn", matrix)
+        diagonal += RIDGE * diagonal.max(axis=1, keepdims=True)
+        return matrix, vector.astype(np.float32)

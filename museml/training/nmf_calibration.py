@@ -14,6 +14,8 @@ __all__ = ["fit_posterior", "log_loss"]
 
 #: scatter about the first guess that the parameters are held to
 FREEDOM = 3.0
+#: a smaller probability counts as this one
+LEAST = 1e-9
 
 
 def fit_posterior(evidence, truth, start=None, iterations=25):
@@ -34,17 +36,70 @@ def fit_posterior(evidence, truth, start=None, iterations=25):
     right = right_trials(evidence, truth)
 
     def loss(x):
-        return log_loss(evidence, right, _calibration(x, start)) + np.sum((x / FREEDOM) ** 2) / len(truth)
+        value, slope = log_loss(evidence, right, _calibration(x, start))
+        return value + np.sum((x / FREEDOM) ** 2) / len(truth), slope + 2 * x / FREEDOM**2 / len(truth)
 
-    best = minimize(loss, np.zeros(6 + len(NODES)), method="L-BFGS-B", options={"maxiter": iterations, "eps": 1e-3})
+    start_at = np.zeros(6 + len(NODES))
+    best = minimize(loss, start_at, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
     return _calibration(best.x, start)
 
 
 def log_loss(evidence, right, calibration):
-    """Return the mean of -ln of the probability of what is right."""
+    """Return the mean of -ln of the probability of what is right, and its slope.
+
+    Parameters
+    ----------
+    evidence : `~museml.classifiers.nmf_posterior.Evidence`
+        Of n spectra.
+    right : ndarray of bool, shape (n, trials)
+        Which trials are right; none where there is nothing.
+    calibration : Calibration
+        What makes it probabilities.
+
+    Returns
+    -------
+    loss : float
+    slope : ndarray
+        Against the logarithms of noise, misfit and penalty, and against nothing, quasar, star and the prior.
+    """
     trials, nothing = log_chances(evidence, calibration)
-    chances = np.where(right.any(axis=1), np.sum(np.exp(trials), axis=1, where=right), np.exp(nothing))
-    return float(-np.log(np.maximum(chances, 1e-9)).mean())
+    chances, empty = np.exp(trials), ~right.any(axis=1)
+    total = np.maximum(np.where(empty, np.exp(nothing), np.sum(chances, axis=1, where=right)), LEAST)
+    excess = np.where(right, chances / total[:, None], 0) - chances  # what the truth asks for, less what is given
+    rest = empty - np.exp(nothing)
+    slope = [
+        *_slope_of_units(evidence, calibration, excess, rest),
+        *_slope_of_priors(evidence, calibration, excess, rest),
+    ]
+    return float(-np.log(total).mean()), -slope / len(total)
+
+
+def _slope_of_units(evidence, calibration, excess, rest):
+    """Return the slopes of the likelihood against the logarithms of noise, misfit and penalty."""
+    score = evidence.gain - np.float32(calibration.penalty) * evidence.active
+    rows, top = np.arange(len(score)), score.argmax(axis=1)
+    best = np.maximum(score[rows, top], 0)
+    active = np.where(best > 0, evidence.active[rows, top], 0)
+    unit = 2 * (calibration.noise + calibration.misfit * best)
+    below = np.einsum("nt,nt->n", excess, score - best[:, None]) - rest * best
+    fewer = np.einsum("nt,nt->n", excess, active[:, None] - evidence.active.astype(np.float32)) + rest * active
+    noise = -2 * below / unit**2
+    penalty = fewer / unit - calibration.misfit * active * noise
+    return (
+        calibration.noise * noise.sum(),
+        calibration.misfit * np.sum(noise * best),
+        calibration.penalty * penalty.sum(),
+    )
+
+
+def _slope_of_priors(evidence, calibration, excess, rest):
+    """Return the slopes of the likelihood against nothing, quasar, star and the prior of redshifts."""
+    total, galaxy = excess.sum(axis=0, dtype=float), evidence.kinds == "galaxy"
+    lnz = evidence.shifts[galaxy] * STEP
+    hats = np.array([np.interp(lnz, NODES, node) for node in np.eye(len(NODES))])
+    shares = np.exp(np.interp(lnz, NODES, calibration.prior))
+    prior = hats @ (total[galaxy] - total[galaxy].sum() * shares / shares.sum())
+    return rest.sum(), *(total[evidence.kinds == kind].sum() for kind in ("quasar", "star")), *prior
 
 
 def right_trials(evidence, truth):
