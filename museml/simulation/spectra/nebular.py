@@ -86,6 +86,10 @@ LINER = {
     "SIII9071": 0.2,
 }  # fmt: skip
 
+# Lines that grow and fade together as the ionisation of narrow-line regions and low-ionisation nebulae changes
+_IONISED = ("NV", "CIV", "HEII1640", "NEV3427", "NEIII3870", "HEII4687", "ARIV", "OIII5008", "OIII4364", "OIII1666")
+_NEUTRAL = ("CII", "MGII", "OII", "SII4070", "NI5200", "OI6302", "NII6585", "SII", "OII7325")
+
 # Lines whose ratio to another is fixed by atomic physics (Storey and Zeippen 2000, MNRAS 312, 813; Osterbrock and
 # Ferland 2006) or varies little: name -> (its reference, ratio).
 _TIED = {
@@ -157,11 +161,12 @@ def line_ratios(rng, metallicity, ionisation, agn, liner):
     n = len(agn)
     hii = dict(zip(HII_LINES, hii_ratios(metallicity, ionisation).T, strict=True))
     hii.update(_observed(rng, hii, metallicity))
-    sums = {}
+    sums, excitation = {}, lognormal(rng, n, 0.15)
     for name in {**hii, **NARROW_LINE_REGION, **LINER}:
         young = hii.get(name, 0) * lognormal(rng, n, 0.08)
-        narrow = NARROW_LINE_REGION.get(name, 0) * lognormal(rng, n, 0.2)
-        low = LINER.get(name, 0) * lognormal(rng, n, 0.15)
+        tilt = excitation if name in _IONISED else 1 / excitation if name in _NEUTRAL else 1
+        narrow = NARROW_LINE_REGION.get(name, 0) * lognormal(rng, n, 0.15) * tilt
+        low = LINER.get(name, 0) * lognormal(rng, n, 0.12) * tilt
         sums[name] = young * (1 - agn) * (1 - liner) + narrow * agn + low * liner * (1 - agn)
     sums["HALPHA"] = np.clip(sums["HALPHA"], 2.75, 3.4)
     sums.update({name: np.full(n, ratio) for name, ratio in {"HBETA": 1.0, **BALMER}.items()})
