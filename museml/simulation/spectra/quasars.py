@@ -148,5 +148,5 @@ def _add_host(flux, rng, z, library):
         return
     host = stellar_continua(rng, len(rows), z[rows], "agn2", library)
     pixel = np.searchsorted(library.ln_wave, np.log(5000))
-    part = np.exp(rng.uniform(np.log(0.05), np.log(1.5), len(rows)))
+    part = np.exp(rng.uniform(np.log(0.05), np.log(2.5), len(rows)))
     flux[rows] += (part * flux[rows, pixel] / np.maximum(host[:, pixel], 1e-6))[:, None].astype(np.float32) * host
