@@ -157,6 +157,12 @@ def test_quasars_have_broad_lines(library):
     assert np.median(level(flux, library, 6540, 6590) / level(flux, library, 6100, 6200)) > 1.5
 
 
+def test_quasars_are_bright_below_lyman_beta(library):
+    flux = quasar_spectra(np.random.default_rng(4), 100, 4.0)
+    ratio = level(flux, library, 930, 960) / level(flux, library, 1060, 1090)
+    assert 0.7 < np.median(ratio) < 1.5
+
+
 def test_quasars_cover_all_wavelengths(library):
     flux = quasar_spectra(np.random.default_rng(5), 40, np.linspace(0, 6, 40))
     assert np.all(flux[:, (library.wave > 900) & (library.wave < 9400)] >= 0)

@@ -53,11 +53,24 @@ def quasar_spectra(rng, n, z, library=None):
 def _eigenspectra(rng, n, library):
     """Return sums of the eigenspectra, those of the rest ultraviolet spliced to those of the optical."""
     high, low = (_drawn(rng, n, library.qso[name], SCATTER[name]) for name in ("high", "low"))
+    _continue_bluewards(high, library)
     at = slice(*np.searchsorted(library.ln_wave, np.log(SPLICE)))
     low *= (high[:, at].mean(axis=1) / low[:, at].mean(axis=1))[:, None]
     part = np.clip((library.ln_wave - np.log(SPLICE[0])) / np.log(SPLICE[1] / SPLICE[0]), 0, 1).astype(np.float32)
     tilt = rng.normal(0, 0.2, (n, 1)).astype(np.float32) * np.log(library.wave / 3000).astype(np.float32)
     return ((1 - part) * high + part * low) * np.exp(tilt)
+
+
+def _continue_bluewards(flux, library):
+    """Replace what the hydrogen between the galaxies has absorbed of the eigenspectra by a power law.
+
+    They were corrected for it redward of Lyman beta only; slope as in `_power_law`.
+    """
+    here = slice(*np.searchsorted(library.ln_wave, np.log([1060, 1090])))
+    blue = slice(0, np.searchsorted(library.ln_wave, np.log(1020)))
+    law = flux[:, here].mean(axis=1, keepdims=True) * (library.wave[blue] / 1075).astype(np.float32) ** np.float32(-0.3)
+    part = np.clip((library.wave[blue] - 1000) / 20, 0, 1).astype(np.float32)
+    flux[:, blue] = part * flux[:, blue] + (1 - part) * law
 
 
 def _drawn(rng, n, basis, scatter):
