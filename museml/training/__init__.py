@@ -1,1 +1,1 @@
-"""What the recipes share: fitting, splitting, measuring and calibrating."""
+"""Training and what it takes: labelled spectra, fitting, splitting, evaluating and calibrating."""

@@ -4,9 +4,11 @@ import numpy as np
 from astropy.table import vstack
 from tqdm import tqdm
 
+from museml.classification import Redshifts
 from museml.classifiers.line_fit import identify_lines
 from museml.columns import Field, FixedTable
 from museml.component import PROVENANCE
+from museml.errors import SettingError
 from museml.simulation.spectra import degrade
 from museml.training.labels import check_enough
 
@@ -70,7 +72,11 @@ def answer_labelled(classifier, labelled, depths=(1.0,), seed=0, progress=True):
     ------
     InputError
         If no spectrum can be used.
+    SettingError
+        If the classifier gives no redshifts.
     """
+    if not issubclass(classifier.predictions, Redshifts):
+        raise SettingError(f"classifier {classifier.name!r} gives no redshifts; choose another, such as 'lines'")
     rng, tables, meta = np.random.default_rng(seed), [], {}
     with tqdm(total=labelled.usable * len(depths), unit="spectra", disable=None if progress else True) as bar:
         for batch, labels in labelled.batches():

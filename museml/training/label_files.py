@@ -157,15 +157,8 @@ def _from_headers(paths, wanted, items):
                 f"the labels must be in the files or in a table; no file has a redshift or header keyword {key!r}; "
                 "choose another name, or give the table that has it (--catalog)"
             )
-    numbers = np.ma.masked_invalid([_number(value) for value in found.pop("z")])
-    return {"z": numbers, **{name: ["" if v is None else str(v) for v in values] for name, values in found.items()}}
-
-
-def _number(value):
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return np.nan
+    texts = {name: ["" if v is None else str(v) for v in found[name]] for name in found if name != "z"}
+    return {"z": np.ma.array(found["z"], mask=[v is None for v in found["z"]]), **texts}
 
 
 def _label(path, key):

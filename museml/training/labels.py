@@ -117,9 +117,14 @@ def make_labels(ids, z, classes=None, objects=None):
     -------
     `~astropy.table.Table`
         Columns id, object, class, z (masked where unknown) and problem.
+
+    Raises
+    ------
+    InputError
+        If no redshift is a number.
     """
     count = len(ids)
-    numbers = np.ma.filled(np.ma.masked_invalid(np.ma.asarray(z, float)), UNKNOWN - 1)
+    numbers = np.ma.filled(np.ma.masked_invalid(_numbers(z)), UNKNOWN - 1)
     known = [_word(word) for word in (classes if classes is not None else [""] * count)]
     table = Table({"id": np.array(ids, str), "object": np.array(ids if objects is None else objects, str)})
     table["class"] = np.array([CLASSES.get(word, word) for word in known], str)
@@ -152,6 +157,26 @@ def vacuum_redshifts(z):
     """
     factor = float(to_vacuum(np.array([7000.0]), "air")[0]) / 7000.0
     return (1 + np.ma.asarray(z)) * factor - 1
+
+
+def _numbers(z):
+    """Return redshifts as numbers; what is none is masked."""
+    column = np.ma.asarray(z)
+    if column.dtype.kind in "fiu":
+        return column.astype(float)
+    known = column.compressed()
+    numbers = np.full(len(column), np.nan)
+    numbers[~np.ma.getmaskarray(column)] = [_number(value) for value in known]
+    if len(known) and np.isnan(numbers).all():
+        raise InputError(f"redshifts must be numbers, not {str(known[0])!r}; name another column")
+    return numbers
+
+
+def _number(value):
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
 
 
 def _word(word):

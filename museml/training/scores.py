@@ -16,6 +16,15 @@ BINS = {
 }
 #: probabilities above which purity and completeness are told
 THRESHOLDS = (0.5, 0.8, 0.9, 0.95, 0.99)
+DESCRIPTIONS = {
+    "name": "what was measured",
+    "data": "on which spectra",
+    "depth": "the exposure was made this many times shorter",
+    "value": "the score",
+    "low": "lower limit of its 95 % interval",
+    "high": "upper limit",
+    "n": "number of spectra",
+}
 #: a finer tolerance at which success is told, too
 FINE = 0.002
 #: by so much redshifts are too low that were made without going from air to vacuum, relative to 1+z
@@ -40,8 +49,10 @@ def score_answers(answers):
     for depth in np.unique(answers["depth"]):
         part = answers[answers["depth"] == depth]
         rows += [{**score, "depth": float(depth)} for score in _scores(part)]
-    table = Table(rows=rows, names=("name", "data", "depth", "value", "low", "high", "n")) if rows else Table()
+    table = Table(rows=rows, names=list(DESCRIPTIONS)) if rows else Table()
     table.meta = dict(answers.meta)
+    for name in table.colnames:
+        table[name].description = DESCRIPTIONS[name]
     return table
 
 

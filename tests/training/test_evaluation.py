@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from museml.classification import Classifier, Redshifts
-from museml.errors import InputError
+from museml.classification import Classifier, Predictions, Redshifts
+from museml.errors import InputError, SettingError
 from museml.simulation.spectra import simulate_spectra
 from museml.training.evaluation import answer_labelled
 from museml.training.labels import LabelledSpectra, make_labels
@@ -88,6 +88,14 @@ def test_spectra_that_cannot_be_used_are_left_out(sample):
     part = LabelledSpectra(labelled.spectra, make_labels(labelled.spectra.ids, z))
     assert len(answer_labelled(Oracle(known=known), part)) == 9
     assert part.left_out() == {"no redshift": 3}
+
+
+def test_a_classifier_without_redshifts_is_refused(sample):
+    class Sorter(Oracle):
+        name, predictions = "sorter", Predictions
+
+    with pytest.raises(SettingError, match="classifier 'sorter' gives no redshifts"):
+        answer_labelled(Sorter(known={}), sample[0])
 
 
 def test_nothing_to_evaluate_is_told(sample):

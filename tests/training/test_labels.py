@@ -130,6 +130,12 @@ def test_missing_redshifts_in_all_their_forms():
     assert list(table["z"].mask) == [True, True, True, False]
 
 
+def test_redshifts_may_be_text_but_must_be_numbers():
+    assert list(make_labels(["1", "2"], ["0.5", "?"])["problem"]) == ["", "no redshift"]
+    with pytest.raises(InputError, match="redshifts must be numbers, not 'galaxy'; name another column"):
+        make_labels(["1", "2"], ["galaxy", "star"])
+
+
 def test_classes_are_told_or_follow_from_the_redshift():
     table = make_labels(["1", "2", "3", "4"], [0.5, 0.0001, np.nan, 2.0], classes=["", "", "Sky", "quasar"])
     assert list(training_classes(table)) == ["galaxy", "star", "nothing", "QSO"]
