@@ -17,6 +17,7 @@ from pathlib import Path
 import redshift_scores as scores
 from astropy.table import Table
 from redshift_neutrality import neutrality
+from redshift_readable import readable
 from redshift_rivals import RIVALS, answers_of, available, make_rival
 from redshift_sets import SETS
 from redshift_speed import speed
@@ -57,7 +58,10 @@ def tables(asked):
 
 
 def _summary(name, rival, answers, truth):
-    return {**scores.summary(name, rival, answers, truth), "s_per_spectrum": answers.meta["seconds"] / len(answers)}
+    return {
+        **scores.summary(name, rival, answers, truth),
+        "core_s_per_spectrum": answers.meta["seconds"] / len(answers),
+    }
 
 
 def _paired(name, one, two, asked):
@@ -110,6 +114,7 @@ def main():
         for rival in options.rivals
     }
     made = tables(asked)
+    made |= readable(made)
     if not options.quick:
         own = [name for name in options.rivals if name != "redrock"]
         made |= {"speed": speed(own, options.work, options.model), "neutrality": _neutrality(options, found)}

@@ -189,9 +189,9 @@ def offsets(name, classifier, answers, truth):
 
 
 def write(rows, path):
-    """Write rows as CSV with four digits."""
+    """Write rows as CSV with five digits."""
     table = Table(rows=list(rows))
     for column in table.itercols():
         if column.dtype.kind == "f":
-            column.format = ".4g"
+            column.format = ".5g"
     table.write(path, format="ascii.csv", overwrite=True)
