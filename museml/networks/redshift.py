@@ -56,7 +56,8 @@ def _look(scores, hidden):
     x = layers.Conv1D(hidden, 3, padding="same", activation="silu", name="look_1")(scores)
     pooled = [pool(name=f"context_{i}")(x) for i, pool in enumerate([layers.GlobalMaxPooling1D, _average()], 1)]
     context = layers.Dense(hidden, activation="silu", name="context_3")(layers.Concatenate(name="context")(pooled))
-    x = layers.Add(name="look_2")([layers.Conv1D(hidden, 3, padding="same", name="look_2_near")(x), _spread(context)])
+    overall = _spread(layers.Dense(hidden, name="look_2_overall")(context), "look_2_spread")
+    x = layers.Add(name="look_2")([layers.Conv1D(hidden, 3, padding="same", name="look_2_near")(x), overall])
     return layers.Activation("silu", name="look_3")(x), context
 
 
@@ -64,11 +65,9 @@ def _average():
     return load_keras().layers.GlobalAveragePooling1D
 
 
-def _spread(context):
-    """Return the context in a shape that is added at every redshift."""
-    layers = load_keras().layers
-    size = context.shape[-1]
-    return layers.Reshape((1, size), name="context_4")(layers.Dense(size, name="context_5")(context))
+def _spread(values, name):
+    """Return values for the whole spectrum in a shape that is added at every redshift."""
+    return load_keras().layers.Reshape((1, values.shape[-1]), name=name)(values)
 
 
 def _first(inner, context, redshifts):
@@ -87,8 +86,12 @@ def _second(inner, context, first, redshifts, hidden):
     seen = layers.Reshape((3, redshifts, 2), name="seen_classes")(layers.Cropping1D((0, 1), name="seen_objects")(seen))
     seen = layers.Reshape((redshifts, 6), name="seen_flat")(layers.Permute((2, 1, 3), name="seen_steps")(seen))
     both = layers.Concatenate(name="second_in")([inner, seen])
-    x = layers.Conv1D(hidden // 2, 5, padding="same", activation="silu", name="second_1")(both)
+    x = layers.Conv1D(hidden // 2, 5, padding="same", name="second_1")(both)
+    overall = _spread(layers.Dense(hidden // 2, name="second_1_overall")(context), "second_1_spread")
+    x = layers.Add(name="second_1_sum")([x, overall])
+    x = layers.Activation("silu", name="second_1_silu")(x)
+    x = layers.Conv1D(hidden // 2, 3, padding="same", activation="silu", name="second_2")(x)
     best = layers.GlobalMaxPooling1D(name="second_best")(x)
-    x = layers.Reshape((2 * redshifts,), name="second_flat")(layers.Conv1D(2, 1, name="second_2")(x))
+    x = layers.Reshape((2 * redshifts,), name="second_flat")(layers.Conv1D(2, 1, name="second")(x))
     none = layers.Dense(1, name="no_second")(layers.Concatenate(name="second_context")([context, best]))
     return layers.Concatenate(name="second_all")([x, none])

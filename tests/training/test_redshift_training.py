@@ -120,7 +120,7 @@ def fit(network, **options):
 
 def test_the_loss_falls_and_the_rate_ends_at_zero():
     history = fit(tiny_network(), epochs=4)
-    assert history["val_loss"][-1] < 0.2 * history["val_loss"][0]
+    assert history["val_loss"][-1] < 0.5 * history["val_loss"][0]
     assert history["rate"][-1] < 1e-4
 
 
