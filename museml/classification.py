@@ -32,6 +32,9 @@ class Redshifts(Predictions):
     each cell of the redshift grid. The grid's cells are even in ln(1+z); their first centre and step
     are in ``meta`` as LNZ0 and DLNZ. The cells of a row add up to the probability that there is a
     redshift at all; a row without an answer holds zeros.
+
+    In rows with the flag BLEND z_2 and p_2 are those of a second object in the spectrum, so that p_2 may be as
+    large as p; z_3 is then the second-best redshift of the first.
     """
 
     fields = (
