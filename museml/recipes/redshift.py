@@ -72,12 +72,13 @@ def make_model(settings, work, processes=1):
     -------
     `~museml.Model`
     """
-    folder = make_folder(work)
+    folder = Path(work)
+    make_folder(folder)
     pools = {
         name: read_pool(folder, round(share * settings.pool), (settings.seed, i), name, processes)
         for i, (name, share) in enumerate(SHARES.items())
     }
-    network, history = train(settings, pools, Path(folder) / "checkpoint.npz")
+    network, history = train(settings, pools, folder / "checkpoint.npz")
     model = _smaller(Model.from_network(network, make_card(settings), **PARTS, history=history))
     held_out = [simulate_spectra(settings.held_out, (settings.seed, 98, i), blends=BLENDS / 2) for i in range(2)]
     model = replace(model, calibration=calibrate_redshift(model, *held_out[0]))
