@@ -23,6 +23,8 @@ def museml_classifiers():
     return [
         Spec("lines", "museml.classifiers.lines:LineClassifier", ("spectrum",),
              "redshift from sets of lines and continuum breaks, without a network"),
+        Spec("nmf", "museml.classifiers.nmf:NMFClassifier", ("spectrum",),
+             "redshift and class from non-negative rest-frame templates, without a network"),
         Spec("reality", "museml.classifiers.reality:RealityClassifier", ("cutout",),
              "real line or residual of sky, continuum or noise, by a small network"),
     ]  # fmt: skip

@@ -98,15 +98,21 @@ class Registered(Generated):
                 yield f"``{entry.spec.name}``", ", ".join(entry.spec.accepts), entry.spec.summary
 
 
+def load_card(name):
+    """Return what has a card and a checksum: a model, or the templates of the classifier ``nmf``."""
+    from museml import load_model
+    from museml.classifiers.nmf_basis import SHIPPED, load_basis
+
+    return load_basis(name) if name == SHIPPED else load_model(name)
+
+
 class Scores(Generated):
     """Scores on the card of a model: ``.. museml-scores:: reality``."""
 
     def rows(self, name):
         """Return data, score, value, interval and number of cases."""
-        from museml import load_model
-
         yield "Data", "Score", "Value", "95 % interval", "n"
-        for score in load_model(name).card.scores:
+        for score in load_card(name).card.scores:
             interval = f"{score['low']:.3f} to {score['high']:.3f}" if "low" in score else ""
             yield score.get("data", ""), score["name"], f"{score['value']:.3f}", interval, str(score.get("n", ""))
 
@@ -118,10 +124,8 @@ class Card(Directive):
 
     def run(self):
         """Return the entry as a paragraph."""
-        from museml import load_model
-
         name, entry = self.arguments
-        model = load_model(name)
+        model = load_card(name)
         text = model.sha256 if entry == "sha256" else getattr(model.card, entry)
         return [nodes.paragraph(text=text)]
 

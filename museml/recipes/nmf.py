@@ -96,7 +96,8 @@ def learn_bases(settings):
     """Return the `Basis` of each kind."""
     instrument = Instrument.from_axis(np.arange(*SPAN, 1.25), "vacuum", "wide", MUSE.lsf)
     rng = np.random.default_rng((settings.seed, 0))
-    drawn = [draw_objects(CHUNK, rng, instrument=instrument) for _ in tqdm(range(settings.spectra // CHUNK), "spectra")]
+    sizes = [min(CHUNK, settings.spectra - done) for done in range(0, settings.spectra, CHUNK)]
+    drawn = [draw_objects(size, rng, instrument=instrument) for size in tqdm(sizes, "spectra")]
     flux = np.concatenate([objects.flux for objects in drawn])
     names = np.concatenate([objects.truth["class"] for objects in drawn])
     z = np.concatenate([np.ma.filled(objects.truth["z"], 0) for objects in drawn])

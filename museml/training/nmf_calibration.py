@@ -71,7 +71,7 @@ def log_loss(evidence, right, calibration):
         *_slope_of_units(evidence, calibration, excess, rest),
         *_slope_of_priors(evidence, calibration, excess, rest),
     ]
-    return float(-np.log(total).mean()), -slope / len(total)
+    return float(-np.log(total).mean()), -np.array(slope) / len(total)
 
 
 def _slope_of_units(evidence, calibration, excess, rest):
