@@ -39,7 +39,8 @@ class RedshiftClassifier(Classifier):
         Columns z and weight: how much more or less frequent galaxies and quasars are at each redshift than those that
         the model was trained on; straight lines in between, nothing beyond the ends.
     cross_check : bool
-        Whether the classifier 'nmf' is asked, too; where it finds another redshift the row has the flag DISAGREES.
+        Whether the classifier 'nmf' is asked, too; where it finds another redshift, with more than even odds, the row has
+        the flag DISAGREES.
 
     Notes
     -----
@@ -152,11 +153,12 @@ def _blend(second, modes):
 
 
 def _disagreement(batch, columns):
-    """Return the flag of rows to which the classifier 'nmf' gives another redshift."""
+    """Return the flag of rows to which the classifier 'nmf' gives another redshift with more than even odds."""
     from museml.classifiers.nmf import NMFClassifier
 
     other = NMFClassifier().predict(batch)
     apart = np.abs(np.log1p(np.ma.filled(other["z"], np.nan)) - np.log1p(columns["z"])) > RIGHT
+    apart &= np.ma.filled(other["p"], 0) > SURE
     return np.where(apart, PredictionFlag.DISAGREES, PredictionFlag.NONE).astype(np.int32)
 
 

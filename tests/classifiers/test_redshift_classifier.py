@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 
-from museml import Batch
+from museml import Batch, Redshifts
 from museml.classifiers import redshift
 from museml.classifiers.redshift import RedshiftClassifier
 from museml.data import redshift_bins as bins
@@ -134,6 +134,17 @@ def test_a_second_object_is_what_explains_the_lines_that_are_left(ask, level, bl
     assert bool(table["flags"][0] & PredictionFlag.BLEND) == blend
     assert table["z_2"][0] == pytest.approx(0.7 if blend else 1.1, abs=2e-3)
     assert not blend or table["z_3"][0] == pytest.approx(1.1, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("z", "p", "flag"), [(0.321, 0.9, 0), (1.1, 0.9, PredictionFlag.DISAGREES), (1.1, 0.3, 0), (np.nan, np.nan, 0)]
+)
+def test_another_redshift_of_the_templates_is_flagged(ask, monkeypatch, z, p, flag):
+    numbers = {"z": np.ma.masked_invalid([z]), "p": np.ma.masked_invalid([p])}
+    answer = Redshifts.from_columns({"id": ["a"], "class": ["galaxy"], **numbers})
+    monkeypatch.setattr("museml.classifiers.nmf.NMFClassifier.predict", lambda self, batch: answer)
+    assert ask(spectrum(0.32, GALAXY), ("galaxy", 0.32, 9.0), cross_check=True)["flags"][0] == flag
+    assert ask(spectrum(0.32, GALAXY), ("galaxy", 0.32, 9.0))["flags"][0] == 0
 
 
 def test_a_prior_shifts_the_weight(ask):
