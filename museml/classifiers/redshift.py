@@ -39,8 +39,8 @@ class RedshiftClassifier(Classifier):
         Columns z and weight: how much more or less frequent galaxies and quasars are at each redshift than those that
         the model was trained on; straight lines in between, nothing beyond the ends.
     cross_check : bool
-        Whether the classifier 'nmf' is asked, too; where it finds another redshift, with more than even odds, the row has
-        the flag DISAGREES.
+        Whether the classifier 'nmf' is asked, too; where it finds another redshift, with more than even odds, the row
+        has the flag DISAGREES.
 
     Notes
     -----
