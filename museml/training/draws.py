@@ -50,14 +50,15 @@ class Draws:
         return cls(sample, settings, INSTRUMENTS[name], pool)
 
     def of_rows(self, rows):
-        """Return ``draw(rng, n)``, which takes some rows of the sample and simulated spectra."""
-        part, share = self.sample.rows(rows), self.settings.simulated
+        """Return ``draw(rng, n)``, which takes some rows of the sample, all of one window, and simulated spectra."""
+        starts = self.sample.starts[rows]
+        windows = {start: rows[starts == start] for start in np.unique(starts)}
         simulate = simulated_draw(self.pool) if self.pool else None
 
         def draw(rng, n):
-            number = round(share * n)
-            own = _prepared(self._one_window(part, rng, n - number))
-            return _joined(own, simulate(rng, number)) if number else own
+            number, chosen = round(self.settings.simulated * n), windows[rng.choice(starts)]
+            own = draw_shallower(self.sample, rng, n - number, self.settings.shallower, chosen)
+            return _joined(_prepared(own), simulate(rng, number)) if number else _prepared(own)
 
         return draw
 
@@ -92,11 +93,6 @@ class Draws:
         batches, *truth = zip(*parts, strict=True)
         outputs = np.concatenate([model.outputs(batch) for batch in batches])
         return fit_redshift_calibration(outputs, *map(np.concatenate, truth))
-
-    def _one_window(self, part, rng, n):
-        """Draw spectra whose windows begin at the same wavelength."""
-        start = rng.choice(part.starts)
-        return draw_shallower(part.rows(part.starts == start), rng, n, self.settings.shallower)
 
 
 def instrument_like(sample):

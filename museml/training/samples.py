@@ -74,7 +74,7 @@ def make_sample(labelled):
     return Sample(**{part.name: np.concatenate([getattr(p, part.name) for p in parts]) for part in fields(Sample)})
 
 
-def draw_shallower(sample, rng, n, most=1.0):
+def draw_shallower(sample, rng, n, most=1.0, rows=None):
     """Draw spectra at random and make three quarters of them shallower.
 
     Parameters
@@ -87,12 +87,14 @@ def draw_shallower(sample, rng, n, most=1.0):
         Number of rows.
     most : float
         The exposure is made shorter by up to this factor, even in the logarithm.
+    rows : ndarray of int, optional
+        Only these rows are drawn.
 
     Returns
     -------
     Sample
     """
-    drawn = sample.rows(rng.integers(0, len(sample), n))
+    drawn = sample.rows(rng.choice(len(sample) if rows is None else rows, n))
     factors = np.append(1.0, np.exp(rng.uniform(0, np.log(most), GROUPS - 1)))
     values, errors = [], []
     for rows, factor in zip(np.array_split(np.arange(n), GROUPS), factors, strict=True):
