@@ -148,7 +148,8 @@ def _kinds(evidence, mode):
 def _blend(second, modes):
     """Put a second object in the second place, where there is one; return the flags."""
     blend = second.p > BLENDED
-    modes[1], modes[2] = second.where(blend, modes[1]), modes[1].where(blend, modes[2])
+    other = np.abs(second.lnz - modes[1].lnz) > RIGHT  # than the runner-up of the first object
+    modes[1], modes[2] = second.where(blend, modes[1]), modes[1].where(blend & other, modes[2])
     return np.where(blend, PredictionFlag.BLEND, PredictionFlag.NONE).astype(np.int32)
 
 

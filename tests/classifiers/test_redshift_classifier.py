@@ -147,6 +147,14 @@ def test_another_redshift_of_the_templates_is_flagged(ask, monkeypatch, z, p, fl
     assert ask(spectrum(0.32, GALAXY), ("galaxy", 0.32, 9.0))["flags"][0] == 0
 
 
+def test_a_second_object_is_named_once(ask):
+    both = spectrum(0.32, GALAXY)
+    both = replace(both, values=both.values + spectrum(0.7, GALAXY, seed=1).values, errors=1.4 * both.errors)
+    peaks = ("galaxy", 0.32, 9.0), ("galaxy", 0.7, 8.5), ("galaxy", 1.1, 5.0)
+    (row,) = ask(both, *peaks, masked=(("galaxy", 0.7, 9.0),))
+    assert [row["z_2"], row["z_3"]] == pytest.approx([0.7, 1.1], abs=2e-3)
+
+
 def test_a_prior_shifts_the_weight(ask):
     peaks = ("galaxy", 0.5, 7.0), ("galaxy", 3.0, 7.5)
     low = {"z": [0, 1, 1.01, 7], "weight": [1, 1, 0.01, 0.01]}
