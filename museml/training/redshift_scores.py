@@ -65,7 +65,10 @@ def first_answers(found):
     """
     sums = np.cumsum(np.pad(found.redshift, ((0, 0), (NEAR + 1, NEAR))), axis=1)
     window = sums[:, 2 * NEAR + 1 :] - sums[:, : -2 * NEAR - 1]
-    z, p = np.expm1(found.lnz[window.argmax(axis=1)]), window.max(axis=1)
+    best = window.argmax(axis=1)[:, None] + np.arange(-NEAR, NEAR + 1)
+    best = np.clip(best, 0, bins.N_BINS - 1)
+    peak = np.take_along_axis(best, np.take_along_axis(found.redshift, best, axis=1).argmax(axis=1)[:, None], axis=1)
+    z, p = np.expm1(found.lnz[peak[:, 0]]), window.max(axis=1)
     by_class = np.stack([near(part, z) for part in (found.galaxy, found.qso, found.star)])
     kind = np.array(bins.CLASSES)[by_class.argmax(axis=0)]
     none = found.nothing > p
