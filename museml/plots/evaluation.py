@@ -5,7 +5,7 @@ import numpy as np
 from museml.data.line_profiles import C_KMS
 from museml.data.linelist import LINES
 from museml.plots.figures import COLOURS, new_figure, styled
-from museml.training.evaluation import TOLERANCE, is_right
+from museml.training.evaluation import TOLERANCE, UNTOLD, is_right
 from museml.training.metrics import calibration_error, rate
 from museml.training.scores import BINS, offset_scores, success_in_bins
 
@@ -131,7 +131,7 @@ def plot_offsets(answers):
 @styled
 def plot_classes(answers):
     """Draw how often each class was given which name; rows add up to 1."""
-    told = answers[answers["class_true"] != ""]
+    told = answers[answers["class_true"] != UNTOLD]
     rows, columns = (list(np.unique(told[name])) for name in ("class_true", "class"))
     counts = np.array([[np.sum((told["class_true"] == r) & (told["class"] == c)) for c in columns] for r in rows])
     figure = new_figure(1.6 + 0.9 * len(columns), 1.1 + 0.5 * len(rows))

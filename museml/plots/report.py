@@ -12,7 +12,7 @@ from matplotlib import style
 from museml.errors import PredictionFlag
 from museml.output import whole_file, write_table
 from museml.plots import evaluation as figures
-from museml.training.evaluation import TOLERANCE, is_right
+from museml.training.evaluation import TOLERANCE, UNTOLD, is_right
 from museml.training.scores import score_answers, warnings_of
 
 __all__ = ["make_report", "write_evaluation"]
@@ -110,7 +110,6 @@ def make_report(answers, title, facts, notes=(), history=None, compared=None):
     str
         The page in HTML; the figures are in it.
     """
-    answers = _known_redshift_or_class(answers)
     deepest = answers[answers["depth"] == answers["depth"].min()]
     sections = [
         *(f'<p class="warning">{escape(text)}</p>' for text in (*notes, *warnings_of(answers))),
@@ -121,11 +120,6 @@ def make_report(answers, title, facts, notes=(), history=None, compared=None):
         *_wrong(deepest),
     ]
     return PAGE.substitute(title=escape(title), body="\n".join(sections))
-
-
-def _known_redshift_or_class(answers):
-    """Leave out the rows that nothing is known of."""
-    return answers[~np.ma.getmaskarray(answers["z_true"]) | (answers["class_true"] != "")]
 
 
 def _summary(answers):
@@ -176,7 +170,7 @@ def _pictures(answers, deepest, history):
         yield _section("Depth", figures.plot_depths(answers), DEPTH)
     yield _section("Probabilities", figures.plot_reliability(deepest), RELIABILITY)
     yield _section("Offsets", figures.plot_offsets(deepest), OFFSETS)
-    if np.any(deepest["class_true"] != ""):
+    if np.any(deepest["class_true"] != UNTOLD):
         yield _section("Classes", figures.plot_classes(deepest), CLASSES)
     if history and history.get("loss"):
         yield _section("Learning curves", figures.plot_learning(history), LEARNING)

@@ -12,10 +12,12 @@ from museml.errors import SettingError
 from museml.simulation.spectra import degrade
 from museml.training.labels import check_enough
 
-__all__ = ["TOLERANCE", "Answers", "answer_labelled", "is_right"]
+__all__ = ["TOLERANCE", "UNTOLD", "Answers", "answer_labelled", "is_right"]
 
 #: a redshift is right within this times 1+z
 TOLERANCE = 0.005
+#: class of a label that tells none
+UNTOLD = "unknown"
 #: signal-to-noise ratio from which a line makes the type of a spectrum: at least, and per that of the continuum, whose
 #: features are not all known
 TYPICAL, ABOVE = 5.0, 0.3
@@ -32,7 +34,7 @@ class Answers(FixedTable):
         Field("type", "str", "'QSO', 'star', 'Lya', 'emission' or 'absorption': class, or by the brightest line"),
         Field("snr_cont", "f8", "signal-to-noise ratio per pixel, median", ucd="stat.snr"),
         Field("snr_line", "f8", "signal-to-noise ratio of the brightest line; 0 below 3", ucd="stat.snr;em.line"),
-        Field("class_true", "str", "class of the label; empty where not told"),
+        Field("class_true", "str", "class of the label; 'unknown' where not told"),
         Field("z_true", "f8", "redshift of the label (vacuum)", None, "src.redshift", True),
         Field("class", "str", "class of the answer", ucd="src.class"),
         Field("z", "f8", "best redshift (vacuum)", None, "src.redshift", True),
@@ -121,9 +123,9 @@ def _brightest(row, z):
 
 
 def _type(told, line, snr, continuum):
-    """Return the type of a spectrum; '' without a redshift."""
+    """Return the type of a spectrum; 'nothing' without a redshift."""
     if line is None:
-        return ""
+        return "nothing"
     if told in ("QSO", "star"):
         return str(told)
     if snr < max(TYPICAL, ABOVE * continuum):
@@ -134,7 +136,8 @@ def _type(told, line, snr, continuum):
 def _side_by_side(answers, labels, known, depth):
     truth = np.ma.asarray(labels["z"])
     columns = {"id": labels["id"], "object": labels["object"], "depth": np.full(len(labels), float(depth))}
-    columns |= {"type": known["type"], "class_true": labels["class"], "z_true": truth}
+    columns |= {"type": known["type"], "z_true": truth}
+    columns["class_true"] = np.where(labels["class"] == "", UNTOLD, labels["class"])
     columns |= {name: known[name] / np.sqrt(depth) for name in ("snr_line", "snr_cont")}
     columns |= {name: np.ma.asarray(answers[name]) for name in NUMBERS}
     columns |= {"class": answers["class"], "flags": np.asarray(answers["flags"])}

@@ -3,7 +3,7 @@
 import numpy as np
 from astropy.table import Table
 
-from museml.training.evaluation import is_right
+from museml.training.evaluation import UNTOLD, is_right
 from museml.training.metrics import calibration_error, rate, reliability
 
 __all__ = ["BINS", "THRESHOLDS", "offset_scores", "score_answers", "success_in_bins", "warnings_of"]
@@ -105,8 +105,9 @@ def _scores(part):
     yield _success(part, np.ones(len(part), bool), "all")
     yield rate(f"success within {FINE:g}(1+z)", fine, len(labelled), "with a redshift")
     yield rate("right among the first three", ranked, len(labelled), "with a redshift")
-    for column in ("class_true", "type"):
-        yield from (_success(part, part[column] == name, name) for name in np.unique(part[column]) if name)
+    for column, left_out in (("class_true", UNTOLD), ("type", "nothing")):
+        names = set(part[column]) - {left_out}
+        yield from (_success(part, part[column] == name, name) for name in sorted(names))
     yield from _classes(part)
     for column in BINS:
         yield from success_in_bins(part, column)
@@ -133,7 +134,7 @@ def _probabilities(part):
 
 
 def _classes(part):
-    told = part[part["class_true"] != ""]
+    told = part[part["class_true"] != UNTOLD]
     for name in np.unique(told["class_true"]):
         rows = told["class_true"] == name
         wanted = (name, "unknown") if name == "nothing" else (name,)

@@ -239,11 +239,15 @@ def _stacked(tables):
 
 
 def _card_scores(answers):
-    """Return the scores that go on the card: those over all the spectra at the first depth."""
+    """Return the scores that go on the card: those over all the spectra, at the first depth."""
     scores = score_answers(answers[answers["depth"] == answers["depth"].min()])
-    rows = [dict(zip(scores.colnames, row, strict=True)) for row in scores if row["data"] in ("all", "with a redshift")]
-    kept = [row for row in rows if np.isfinite(row["value"])]
-    return tuple({key: _plain(value) for key, value in row.items() if key != "depth"} for row in kept)
+    rows = [row for row in scores if row["data"] in ("all", "with a redshift") and np.isfinite(row["value"])]
+    return tuple({name: _plain(row[name]) for name in _told(row)} for row in rows)
+
+
+def _told(row):
+    """Return the entries of a score that are known; some have no interval."""
+    return [name for name in row.colnames if name != "depth" and (isinstance(row[name], str) or np.isfinite(row[name]))]
 
 
 def _plain(value):

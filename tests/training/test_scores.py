@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from museml.output import read_table, write_table
 from museml.training.evaluation import Answers, is_right
 from museml.training.metrics import calibration_error
 from museml.training.scores import offset_scores, score_answers, success_in_bins, warnings_of
@@ -13,7 +14,7 @@ def make_answers(z_true, z, p, depth=1.0, **columns):
     offset = (z - z_true) / (1 + z_true)
     values = {"id": [str(i) for i in range(count)], "depth": np.full(count, depth), "type": ["emission"] * count}
     values |= {"object": values["id"], "snr_cont": np.ones(count), "snr_line": np.full(count, 8.0)}
-    values |= {"class_true": [""] * count, "class": ["galaxy"] * count, "z_true": z_true, "z": z, "p": p}
+    values |= {"class_true": ["unknown"] * count, "class": ["galaxy"] * count, "z_true": z_true, "z": z, "p": p}
     values |= {"offset": offset, "rank": np.where(np.ma.filled(abs(offset), 1) < 0.005, 1, 0)}
     return Answers.from_columns(values | columns)
 
@@ -67,6 +68,14 @@ def test_labels_made_with_wavelengths_in_air_are_told():
     (median, _) = offset_scores(low)
     assert median["value"] == pytest.approx(2.8e-4, abs=1e-5)
     assert median["low"] < median["value"] < median["high"]
+
+
+def test_scores_follow_from_the_table_on_disk(tmp_path):
+    answers = make_answers([1.0, 1.0, 0.5], [1.0, 3.0, np.nan], [0.9, 0.2, np.nan])
+    write_table(answers, tmp_path / "answers.fits")
+    scores, again = score_answers(answers), score_answers(read_table(Answers, tmp_path / "answers.fits"))
+    assert list(again["name"]) == list(scores["name"])
+    assert list(again["n"]) == list(scores["n"])
 
 
 def test_each_depth_has_its_scores():
