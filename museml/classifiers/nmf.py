@@ -1,18 +1,16 @@
 """Redshift and class of spectra by non-negative templates in the rest frame, without a network."""
 
 import os
-from dataclasses import replace
 
 import numpy as np
 from astropy import units as u
 
 from museml.classification import Classifier, Redshifts
 from museml.classifiers.line_refinement import LineView, refine
-from museml.classifiers.modes import RIGHT, Grid, clear, find_mode
-from museml.classifiers.nmf_basis import KINDS, load_basis
+from museml.classifiers.nmf_answer import GRID, Chances, quality
+from museml.classifiers.nmf_basis import load_basis
 from museml.classifiers.nmf_fit import Scanner
-from museml.classifiers.nmf_grid import STEP, Z_MAX, trials
-from museml.classifiers.nmf_posterior import log_chances
+from museml.classifiers.nmf_grid import STEP, Z_MAX
 from museml.classifiers.redshift_flags import deciding_flags
 from museml.data.line_profiles import C_KMS
 from museml.errors import PredictionFlag, SettingError
@@ -24,7 +22,6 @@ __all__ = ["NMFClassifier"]
 FEWEST = 30
 #: error of redshifts from continua alone that no signal-to-noise ratio removes, km/s
 FLOOR = 40.0
-GRID = Grid(trials()[0] * STEP, STEP, len(trials()))
 
 
 class NMFClassifier(Classifier):
@@ -74,100 +71,45 @@ class NMFClassifier(Classifier):
         scanner = Scanner(basis.bases, batch.axis.to_value(u.Angstrom), batch.medium)
         spectra = scanner.spread(batch.values, batch.errors, batch.mask)
         evidence = scanner.evidence(spectra)
-        chances = _Chances(evidence, basis.calibration, self.z_max)
+        chances = Chances(evidence, basis.calibration, self.z_max)
         return Redshifts.from_columns(_columns(batch, spectra, evidence, chances), meta)
 
 
 def _columns(batch, spectra, evidence, chances):
     """Return the columns of the answer by name."""
+    numbers, flags = _numbers(spectra, chances)
+    few, constant = spectra.pixels < FEWEST, _constant(batch)
+    empty = few | constant
+    columns = {"id": np.array(batch.ids, dtype=str), "class": np.where(empty, "unknown", chances.classes())}
+    for name, (values, there) in numbers.items():
+        columns[name] = np.ma.masked_array(values, empty | ~there)
+    flags = np.where(empty, np.where(few, PredictionFlag.NO_DATA, PredictionFlag.CONSTANT), flags)
+    columns["flags"] = (batch.flags | flags).astype(np.int32)
+    columns |= {name: np.where(empty, 0, values) for name, values in quality(evidence).items()}
+    columns["pz"] = np.where(empty[:, None], 0, chances.pz).astype(np.float32)
+    return columns
+
+
+def _numbers(spectra, chances):
+    """Return redshifts and probabilities by column, each with which of them are there, and the flags."""
     modes = chances.modes()
+    first, galaxies = modes[0], chances.kinds() == "galaxy"
     view = LineView.of(spectra.values, spectra.errors, spectra.mask, spectra.start, STEP)
-    lnz, error, snr = refine(view, modes[0].lnz, modes[0].spread)
-    empty = (spectra.pixels < FEWEST) | _constant(batch)
-    z = [np.expm1(lnz), *(np.expm1(mode.lnz) for mode in modes[1:])]
-    z_err = np.hypot(error, np.where(error < modes[0].spread, 0, FLOOR / C_KMS)) * np.exp(lnz)
-    extended = chances.kind() == "galaxy"
-    flags = batch.flags | deciding_flags(spectra, lnz, snr, modes[0].p, modes[1].p, extended) * ~empty
-    flags |= np.where(spectra.pixels < FEWEST, PredictionFlag.NO_DATA, PredictionFlag.NONE).astype(flags.dtype)
-    dchi2, robustness = _quality(evidence)
+    lnz, error, snr = refine(view, first.lnz, first.spread)
+    exact = galaxies & (error < first.spread)
+    lnz, error = np.where(exact, lnz, first.lnz), np.where(exact, error, np.hypot(first.spread, FLOOR / C_KMS))
     numbers = {
-        "z": z[0],
-        "z_err": z_err,
-        "p": modes[0].p,
-        "z_2": z[1],
-        "p_2": modes[1].p,
-        "z_3": z[2],
-        "p_3": modes[2].p,
+        "z": (np.expm1(lnz), first.p > 0),
+        "z_err": (error * np.exp(lnz), first.p > 0),
+        "p": (first.p, first.p > 0),
     }
-    columns = {name: np.ma.masked_array(values, empty | ~_there(name, modes)) for name, values in numbers.items()}
-    return {
-        "id": list(batch.ids),
-        "class": np.where(empty, "unknown", chances.classes()),
-        **columns,
-        "flags": flags.astype(np.int32),
-        "dchi2": np.where(empty, 0, dchi2),
-        "robustness": np.where(empty, 0, robustness),
-        "pz": np.where(empty[:, None], 0, chances.pz).astype(np.float32),
-    }
-
-
-def _there(name, modes):
-    """Say which rows have a solution of the number that ends a column's name."""
-    number = int(name[-1]) - 1 if name[-1].isdigit() else 0
-    return modes[number].p > 0
+    for name, mode in zip("23", modes[1:], strict=True):
+        numbers |= {f"z_{name}": (np.expm1(mode.lnz), mode.p > 0), f"p_{name}": (mode.p, mode.p > 0)}
+    return numbers, deciding_flags(spectra, lnz, snr, first.p, modes[1].p, galaxies)
 
 
 def _constant(batch):
-    valid = ~batch.mask
-    top = np.where(valid, batch.values, -np.inf).max(axis=1)
-    low = np.where(valid, batch.values, np.inf).min(axis=1)
+    """Say which rows have one value only."""
+    top = np.where(batch.mask, -np.inf, batch.values).max(axis=1)
+    low = np.where(batch.mask, np.inf, batch.values).min(axis=1)
     return (top <= low) | (batch.flags & PredictionFlag.CONSTANT > 0)
-
-
-def _quality(evidence):
-    """Return the scores of Bourahma et al.: depth of the least chi2, and its distance from the next minimum."""
-    rows = np.arange(len(evidence.gain))
-    best = evidence.gain.argmax(axis=1)
-    first = evidence.gain[rows, best]
-    away = np.abs(evidence.shifts - evidence.shifts[best][:, None]) * STEP > RIGHT
-    second = np.where(away, evidence.gain, -np.inf).max(axis=1)
-    quartile = evidence.chi2 - np.quantile(evidence.gain, 0.75, axis=1)
-    dchi2 = 1 - (evidence.chi2 - first) / np.maximum(quartile, 1e-9)
-    return dchi2, (first - second) / np.maximum(evidence.gain.std(axis=1), 1e-9)
-
-
-def _within(evidence, z_max):
-    """Leave out redshifts beyond a limit."""
-    return replace(evidence, gain=np.where(evidence.shifts * STEP <= np.log1p(z_max), evidence.gain, -np.inf))
-
-
-class _Chances:
-    """Probability of each redshift and of each kind, many spectra at once."""
-
-    def __init__(self, evidence, calibration, z_max):
-        logs, self.nothing = log_chances(_within(evidence, z_max), calibration)
-        chances = np.exp(logs)
-        self.pz = np.zeros((len(chances), GRID.size), np.float32)
-        self.kinds = {}
-        for kind in KINDS:
-            rows = evidence.kinds == kind
-            self.kinds[kind] = chances[:, rows].sum(axis=1)
-            self.pz[:, evidence.shifts[rows] - trials()[0]] += chances[:, rows]
-
-    def kind(self):
-        """Return the most probable kind of each, whether or not there is anything."""
-        return np.array(list(self.kinds))[np.argmax(list(self.kinds.values()), axis=0)]
-
-    def classes(self):
-        """Return the class of each: 'unknown' where none is more likely than not."""
-        shares = np.array([*self.kinds.values(), np.exp(self.nothing)])
-        names = np.array([*(KINDS[kind] for kind in self.kinds), "nothing"])
-        return np.where(shares.max(axis=0) > 0.5, names[shares.argmax(axis=0)], "unknown")
-
-    def modes(self):
-        """Return the three best redshifts."""
-        pz, found = self.pz, []
-        for _ in range(3):
-            found.append(find_mode(pz, GRID))
-            pz = clear(pz, GRID, found[-1])
-        return found
