@@ -35,7 +35,9 @@ def museml_models():
     """Return the models of museml."""
     return [
         Spec("reality", "museml:pretrained/reality.asdf", ("cutout",), "real line or residual"),
-    ]
+        Spec("redshift-muse", "museml:pretrained/redshift-muse.asdf", ("spectrum",),
+             "class and redshift of spectra, with probabilities; two objects in one spectrum"),
+    ]  # fmt: skip
 
 
 @hookimpl
