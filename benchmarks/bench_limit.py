@@ -37,7 +37,7 @@ CHUNK = 2000
 WINDOW = int(0.005 / STEP)
 #: a difference of chi2 counts as if templates were right to so much of the greatest: 0, exact
 MISFITS = (0.0, 0.01, 0.05, 0.2)
-HALVINGS = 5
+HALVINGS, DRAWS = 5, 200
 SIGNIFICANCE = (2.0, 5.0, 10.0, 30.0, 200.0)
 LN_Z = (-0.01, 2.1)
 TRUTH = ("z", "class", "kind")
@@ -164,9 +164,16 @@ def extrapolate(sizes, rates):
     def approach(size, limit, gap, power):
         return limit - gap * (size / sizes[0]) ** -power
 
-    bounds = ([rates[-1], 0, 0.15], [1, 1, 1.5])
+    bounds = ([min(rates[-1], 0.999), 0, 0.15], [1, 1, 1.5])
     start = (min(rates[-1] + 0.01, 1), max(rates[-1] - rates[0], 0.01), 0.5)
     return float(curve_fit(approach, sizes, rates, start, bounds=bounds)[0][0])
+
+
+def limits(sizes, hits):
+    """Return the interval that holds 95 % of the extrapolated rates of spectra drawn anew with replacement."""
+    rng, number = np.random.default_rng(SEED), hits.shape[1]
+    draws = (hits[:, rng.integers(0, number, number)].mean(axis=1) for _ in range(DRAWS))
+    return tuple(np.percentile([extrapolate(sizes, rates) for rates in draws], (2.5, 97.5)))
 
 
 def table(spectra, followed, rivals):
@@ -181,7 +188,9 @@ def table(spectra, followed, rivals):
         best = int(rates[-1].argmax())
         row = {"significance": f"{low:g}-{high:g}", "n": int(rows.sum()), "misfit": MISFITS[best]}
         row |= {f"bank_{int(size)}": rate for size, rate in zip(sizes, rates[:, best], strict=True)}
-        row |= {"claimed_exact": float(claimed[0][rows].mean()), "limit": extrapolate(sizes, rates[:, best])}
+        ends = limits(sizes, hits[:, best, rows])
+        row |= {"claimed": float(claimed[0][rows].mean()), "limit": extrapolate(sizes, rates[:, best])}
+        row |= {"limit_low": ends[0], "limit_high": ends[1]}
         for name, hit in rivals.items():
             ends = interval(hit, rows)
             row |= {name: float(hit[rows].mean()), f"{name}_low": ends[0], f"{name}_high": ends[1]}
