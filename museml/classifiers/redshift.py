@@ -8,7 +8,7 @@ import numpy as np
 from museml.classification import Classifier, Redshifts
 from museml.classifiers.line_refinement import LineView, refine
 from museml.classifiers.modes import RIGHT, Mode, clear, find_mode, ranked
-from museml.classifiers.redshift_blends import BLENDED, second_objects
+from museml.classifiers.redshift_blends import second_objects
 from museml.classifiers.redshift_flags import deciding_flags
 from museml.classifiers.redshift_network import CLASSES, GRID, look
 from museml.classifiers.redshift_prior import prior_weights
@@ -147,7 +147,7 @@ def _kinds(evidence, mode):
 
 def _blend(second, modes):
     """Put a second object in the second place, where there is one; return the flags."""
-    blend = second.p > BLENDED
+    blend = second.p > 0
     other = np.abs(second.lnz - modes[1].lnz) > RIGHT  # than the runner-up of the first object
     modes[1], modes[2] = second.where(blend, modes[1]), modes[1].where(blend & other, modes[2])
     return np.where(blend, PredictionFlag.BLEND, PredictionFlag.NONE).astype(np.int32)

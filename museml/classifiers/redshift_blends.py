@@ -11,14 +11,16 @@ from museml.classifiers.redshift_network import GRID, look
 from museml.data.linelist import LINES
 from museml.data.spectral import to_vacuum
 
-__all__ = ["BLENDED", "second_objects"]
+__all__ = ["second_objects"]
 
-#: a second object must be this probable
-BLENDED = 0.9
 #: a first object is known when it is this probable
 KNOWN = 0.5
-#: signal-to-noise ratio of what is left, or probability of a second object, from which a second look is worth its time
-LEFT, SUSPECTED = 5.5, 0.3
+#: probability of a second object at the first look from which a second look is worth its time, and how probable the
+#: second object must be then
+SUSPECTED, CONFIRMED = 0.1, 0.7
+#: signal-to-noise ratio of lines that are left, with which a second look is worth its time, too, and how probable the
+#: second object must be then
+LEFT, SURE = 5.5, 0.9
 #: lines of the first object brighter than this are masked, so far in ln(wave) to the blue and to the red
 BRIGHT, NEAR = 2.5, (0.0016, 0.0016)
 #: scattered light of Lya goes farther
@@ -54,14 +56,23 @@ def second_objects(model, batch, evidence, view, first, snr):
     Mode
         The second object's redshift; its probability is 0 where there is none.
     """
-    p, second = np.zeros(len(batch)), first.lnz.copy()
-    left = np.where(_masked(view.start + view.step * np.arange(view.seen.shape[1]), first.lnz, snr), 0, view.snr[1:3])
-    worth = (left.max(axis=(0, 2)) > LEFT) | (evidence.second.sum(axis=1) > SUSPECTED)
-    rows = np.flatnonzero(worth & (first.p > KNOWN))
-    if len(rows):
-        found = _second_look(model, _taken(batch, rows), first.rows(rows), snr[rows])
-        second[rows], p[rows] = found.lnz, np.where(np.abs(found.lnz - first.lnz[rows]) > RIGHT, found.p, 0)
-    return Mode(second, np.zeros(len(p)), p)
+    second, known = Mode(first.lnz.copy(), first.spread.copy(), np.zeros(len(batch))), first.p > KNOWN
+    suspected = known & (evidence.second.sum(axis=1) > SUSPECTED)
+    rows = np.flatnonzero(suspected | known & (_left(view, first, snr) > LEFT))
+    if not len(rows):
+        return second
+    found = _second_look(model, _taken(batch, rows), first.rows(rows), snr[rows])
+    apart = np.abs(found.lnz - first.lnz[rows]) > RIGHT
+    accepted = apart & (found.p > np.where(suspected[rows], CONFIRMED, SURE))
+    for part, values in ((second.lnz, found.lnz), (second.spread, found.spread), (second.p, found.p)):
+        part[rows[accepted]] = values[accepted]
+    return second
+
+
+def _left(view, first, snr):
+    """Return the greatest signal-to-noise ratio beside the lines of the first object."""
+    masked = _masked(view.start + view.step * np.arange(view.seen.shape[1]), first.lnz, snr)
+    return np.where(masked, 0, view.snr[1:3]).max(axis=(0, 2))
 
 
 def _second_look(model, batch, first, snr):
