@@ -25,10 +25,8 @@ from museml.output import whole_file
 
 __all__ = ["Model", "ModelCard", "load_model"]
 
-#: rows that the compiled function takes at once; the last part is filled up
-ROWS = 128
-#: the same where there are no more
-FEW_ROWS = 4
+#: rows that the compiled function takes at once; what is left over goes into the smallest that holds it
+ROWS = (4, 32, 128)
 
 
 @dataclass(frozen=True)
@@ -200,9 +198,12 @@ class Model:
         ndarray, shape (n, outputs), float32
         """
         self._check_input(batch)
+        whole = len(batch) // ROWS[-1] * ROWS[-1]
+        rest = next(rows for rows in ROWS if rows >= len(batch) - whole)
+        parts = [(batch.rows(0, whole), ROWS[-1]), (batch.rows(whole, len(batch)), rest)]
         with device():
-            rows = ROWS if len(batch) > FEW_ROWS else FEW_ROWS
-            return run_padded(self._compiled, prepare_input(batch, self.preparation), rows)
+            parts = [(prepare_input(part, self.preparation), rows) for part, rows in parts if len(part)]
+            return np.concatenate([run_padded(self._compiled, values, rows) for values, rows in parts])
 
     def save(self, path):
         """Write the model as one ASDF file, whole or not at all.
