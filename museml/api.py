@@ -8,7 +8,7 @@ from museml.plugins import load_plugins
 __all__ = ["classify", "detect", "get_classifier", "get_detector"]
 
 DEFAULT_DETECTOR = "joint"
-DEFAULT_CLASSIFIER = "lines"
+DEFAULT_CLASSIFIER = "redshift"
 BASES = {"detector": Detector, "classifier": Classifier}
 
 

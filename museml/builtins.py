@@ -21,6 +21,8 @@ def museml_detectors():
 def museml_classifiers():
     """Return the classifiers of museml."""
     return [
+        Spec("redshift", "museml.classifiers.redshift:RedshiftClassifier", ("spectrum",),
+             "redshift and class by a network that compares all redshifts at once (the default)"),
         Spec("lines", "museml.classifiers.lines:LineClassifier", ("spectrum",),
              "redshift from sets of lines and continuum breaks, without a network"),
         Spec("nmf", "museml.classifiers.nmf:NMFClassifier", ("spectrum",),
