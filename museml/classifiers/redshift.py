@@ -115,7 +115,7 @@ def _answer(model, batch, evidence, strip):
     best = Mode(np.where(extended, lnz, modes[0].lnz), np.where(extended, spread, modes[0].spread), modes[0].p)
     flags = deciding_flags(strip, best.lnz, snr, best.p, modes[1].p, extended)
     snr = np.where(extended[:, None], snr, 0)
-    flags |= _blend(second_objects(model, batch, evidence, view, best, snr), modes)
+    flags |= _blend(second_objects(model, batch, evidence, best, snr), modes)
     columns = {"class": kind, "z": np.expm1(best.lnz), "z_err": best.spread * np.exp(best.lnz), "p": best.p}
     for rank, mode in enumerate(modes[1:], 2):
         told = mode.p > LEAST

@@ -1,4 +1,4 @@
-"""A second object in the spectrum: what is left when the lines of the first are masked."""
+"""A second object in the spectrum, of which the network knows, perhaps after a second look."""
 
 from dataclasses import replace
 
@@ -15,12 +15,10 @@ __all__ = ["second_objects"]
 
 #: a first object is known when it is this probable
 KNOWN = 0.5
-#: probability of a second object at the first look from which a second look is worth its time, and how probable the
-#: second object must be then
-SUSPECTED, CONFIRMED = 0.1, 0.7
-#: signal-to-noise ratio of lines that are left, with which a second look is worth its time, too, and how probable the
-#: second object must be then
-LEFT, SURE = 5.5, 0.9
+#: a second object is there when the network finds it this probable
+SEEN = 0.5
+#: one that is less probable, but more than this, is worth a second look, and must be this probable then
+SUSPECTED, CONFIRMED = 0.2, 0.7
 #: lines of the first object brighter than this are masked, so far in ln(wave) to the blue and to the red
 BRIGHT, NEAR = 2.5, (0.0016, 0.0016)
 #: scattered light of Lya goes farther
@@ -30,11 +28,10 @@ _LN_REST = np.log([LINES[name].wave for name in LINE_NAMES])
 _REACH = np.array([NEAR_LYA if name == "LYALPHA" else NEAR for name in LINE_NAMES])
 
 
-def second_objects(model, batch, evidence, view, first, snr):
+def second_objects(model, batch, evidence, first, snr):
     """Look for a second object in spectra whose first is known.
 
-    Where the network suspects one, or lines are left that are not the first object's, it is asked once more with
-    the lines of the first masked.
+    Where the network is not sure of one, it is asked once more with the lines of the first masked.
 
     Parameters
     ----------
@@ -44,8 +41,6 @@ def second_objects(model, batch, evidence, view, first, snr):
         The spectra.
     evidence : Evidence
         What the network said of them.
-    view : `~museml.classifiers.line_refinement.LineView`
-        The spectra through matched filters.
     first : Mode
         The first object's redshift.
     snr : ndarray, shape (n, lines)
@@ -56,23 +51,17 @@ def second_objects(model, batch, evidence, view, first, snr):
     Mode
         The second object's redshift; its probability is 0 where there is none.
     """
-    second, known = Mode(first.lnz.copy(), first.spread.copy(), np.zeros(len(batch))), first.p > KNOWN
-    suspected = known & (evidence.second.sum(axis=1) > SUSPECTED)
-    rows = np.flatnonzero(suspected | known & (_left(view, first, snr) > LEFT))
-    if not len(rows):
-        return second
-    found = _second_look(model, _taken(batch, rows), first.rows(rows), snr[rows])
-    apart = np.abs(found.lnz - first.lnz[rows]) > RIGHT
-    accepted = apart & (found.p > np.where(suspected[rows], CONFIRMED, SURE))
-    for part, values in ((second.lnz, found.lnz), (second.spread, found.spread), (second.p, found.p)):
-        part[rows[accepted]] = values[accepted]
+    found = find_mode(clear(evidence.second, GRID, first), GRID)
+    known = first.p > KNOWN
+    p = np.where(known & (found.p > SEEN), found.p, 0)
+    rows = np.flatnonzero(known & (p == 0) & (evidence.second.sum(axis=1) > SUSPECTED))
+    second = Mode(found.lnz, found.spread, p)
+    if len(rows):
+        again = _second_look(model, _taken(batch, rows), first.rows(rows), snr[rows])
+        confirmed = (again.p > CONFIRMED) & (np.abs(again.lnz - first.lnz[rows]) > RIGHT)
+        for part, values in ((second.lnz, again.lnz), (second.spread, again.spread), (second.p, again.p)):
+            part[rows[confirmed]] = values[confirmed]
     return second
-
-
-def _left(view, first, snr):
-    """Return the greatest signal-to-noise ratio beside the lines of the first object."""
-    masked = _masked(view.start + view.step * np.arange(view.seen.shape[1]), first.lnz, snr)
-    return np.where(masked, 0, view.snr[1:3]).max(axis=(0, 2))
 
 
 def _second_look(model, batch, first, snr):
