@@ -157,7 +157,8 @@ class _State:
     def finish(self):
         """Put the best weights back, if they were asked for, and return the history."""
         if self.patience is not None and self.best:
-            self.network.set_weights(self.best)
+            with tolerant():
+                self.network.set_weights(self.best)
         return self.history
 
     def load(self):
@@ -172,8 +173,9 @@ class _State:
                 f"a checkpoint must be of the same network; that in '{self.path}' has other weights; "
                 "delete it or give another folder"
             )
-        for variable, value in zip(variables, stored, strict=True):
-            variable.assign(value)
+        with tolerant():
+            for variable, value in zip(variables, stored, strict=True):
+                variable.assign(value)
 
     def _variables(self):
         return [*self.network.weights, *self.network.optimizer.variables]
