@@ -6,6 +6,7 @@ import numpy as np
 from astropy import units as u
 
 from museml.classifiers.modes import Grid
+from museml.data.background import lift_background
 from museml.data.log_grid import DLN, PIXELS, START, start_of, to_log_grid
 from museml.data.redshift_bins import N_BINS, STEP, lnz, posterior
 from museml.data.spectral import to_vacuum
@@ -103,7 +104,7 @@ def look(model, batch):
     Strip
         The spectra as the network saw them.
     """
-    batch = mask_spikes(batch)
+    batch = lift_background(mask_spikes(batch))
     windows = [to_log_grid(batch, start) for start in _starts(batch)]
     found = [_placed(posterior(model.outputs(w), start_of(w), model.calibration), start_of(w)) for w in windows]
     return (_filled(found[0]) if len(found) == 1 else _pooled(found)), _joined(windows)

@@ -110,7 +110,7 @@ def struck(batch):
 
 
 def sunk(batch):
-    return replace(batch, values=batch.values - 1.2)
+    return replace(batch, values=batch.values - 3)
 
 
 @pytest.mark.parametrize(
