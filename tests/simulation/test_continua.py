@@ -84,6 +84,12 @@ def test_sampling_on_a_coarse_grid_gives_means():
     np.testing.assert_allclose(observed, 1 / 1.5, rtol=1e-3)
 
 
+def test_a_sharp_spectrograph_sees_no_gaps_between_samples(library):
+    sharp = Instrument.from_axis(np.arange(5000, 5200, 0.2), "air")
+    observed = to_observed(library.ln_wave, np.ones((1, len(library.ln_wave)), np.float32), [0.5], sharp)
+    np.testing.assert_allclose(observed, 1 / 1.5, rtol=0.005)
+
+
 def test_nothing_is_beyond_the_ends_of_a_spectrum():
     observed = to_observed(AXIS, np.ones((1, len(AXIS)), np.float32), [1.0], MUSE)[0]
     assert np.all(observed[MUSE.vacuum < 5980] == 0)
@@ -146,6 +152,7 @@ def test_unknown_kind_of_galaxy():
 def test_calzetti_law():
     assert abs(calzetti(5500.0) - 1) < 0.01
     assert abs(calzetti(1500.0) * 4.05 - 10.33) < 0.1  # Calzetti et al. 2000
+    assert abs(calzetti(1600.0) * 4.05 - 9.97) < 0.1
 
 
 def test_quasars_have_broad_lines(library):

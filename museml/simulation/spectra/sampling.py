@@ -14,6 +14,7 @@ __all__ = ["broaden", "gaussian_matrix", "to_observed"]
 
 REACH = 4.0  # sigmas to which a Gaussian is followed
 MARGIN = 8  # pixels of the fine axis beyond the ends of the spectrograph, besides the reach
+SHARPEST = 0.6  # standard deviation in steps of the rest-frame axis, below which its samples would stand apart
 LIGHT = 299792.458  # km/s
 
 
@@ -34,7 +35,8 @@ def to_observed(ln_wave, flux, z, instrument):
     Returns
     -------
     ndarray, shape (n, channels), float32
-        Mean flux density per Angstrom in each channel: a flux at rest is the same flux observed.
+        Mean flux density per Angstrom in each channel: a flux at rest is the same flux observed. A spectrograph that
+        is sharper than the steps of the rest wavelength sees what these tell.
     """
     step = float(ln_wave[1] - ln_wave[0])
     first, matrix = _response(instrument, step)
@@ -99,12 +101,13 @@ def gaussian_matrix(edges, wave, sigma):
 def _response(instrument, step):
     """Return the first fine pixel, counted from the spectrograph's blue end, and the matrix from fine to channels."""
     edges = instrument.edges
-    sigma = gaussian_fwhm_to_sigma * float(np.max(instrument.lsf(instrument.wave) / instrument.wave))
-    margin = int(REACH * sigma / step) + MARGIN
+    widest = gaussian_fwhm_to_sigma * float(np.max(instrument.lsf(instrument.wave) / instrument.wave))
+    margin = int(REACH * widest / step) + MARGIN
     count = int(np.log(edges[-1] / edges[0]) / step) + 2 * margin + 2
     wave = edges[0] * np.exp(step * (np.arange(count) - margin))
     own = wave if instrument.medium == "vacuum" else to_air(wave, "vacuum")
-    return -margin, gaussian_matrix(edges, wave, gaussian_fwhm_to_sigma * instrument.lsf(own))
+    sigma = np.maximum(gaussian_fwhm_to_sigma * instrument.lsf(own), SHARPEST * step * wave)
+    return -margin, gaussian_matrix(edges, wave, sigma)
 
 
 def _shifted(flux, start, count):
