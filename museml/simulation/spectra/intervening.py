@@ -44,10 +44,22 @@ def metal_transmission(rng, z, instrument):
         width = least + rng.exponential(scale, len(row))
         for wave, strength in lines:
             _absorb(depth, row, wave * (1 + absorber), strength * width * (1 + absorber), instrument)
-    return np.exp(-np.minimum(depth, -np.log1p(-DEEPEST)))
+    return 1 - np.minimum(depth, DEEPEST)
 
 
 def _absorb(depth, row, centre, width, instrument):
-    """Add lines of a given observed equivalent width, nearly black before the spectrograph blurs them."""
+    """Add lines of a given observed equivalent width, nearly black before the spectrograph blurs them.
+
+    Parameters
+    ----------
+    depth : ndarray, shape (n, channels)
+        Absorbed share of the light; changed in place.
+    row : ndarray of int, shape (lines,)
+        Spectrum of each line.
+    centre, width : ndarray, shape (lines,)
+        Observed wavelength and equivalent width, Angstrom.
+    instrument : Instrument
+        The spectrograph.
+    """
     blur = instrument.lsf(centre) * gaussian_fwhm_to_sigma
     deposit(depth, row, centre, np.hypot(blur, SATURATED * width), width, instrument.edges)
