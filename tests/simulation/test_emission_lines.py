@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from museml.data.linelist import LINES
-from museml.simulation.spectra.emission import Lines, add_lines, attenuation, emission_lines
+from museml.simulation.spectra.emission import Lines, add_lines, emission_lines
 from museml.simulation.spectra.instrument import MUSE
 from museml.simulation.spectra.nebular import HII_LINES, hii_ratios, line_ratios
 from museml.simulation.spectra.population import draw
@@ -131,8 +131,3 @@ def test_rows_of_lines(galaxies):
     assert len(lines) == 2
     assert lines.names == galaxies[1].names
     np.testing.assert_array_equal(lines.flux, galaxies[1].flux[3:5])
-
-
-def test_attenuation_is_that_of_starbursts():
-    assert attenuation(5500.0) == pytest.approx(4.05, abs=0.05)
-    assert attenuation(1600.0) == pytest.approx(9.97, abs=0.1)

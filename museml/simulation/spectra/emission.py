@@ -10,8 +10,9 @@ from museml.data.linelist import LINES
 from museml.simulation.spectra.deposit import deposit
 from museml.simulation.spectra.lyman import lya_profile
 from museml.simulation.spectra.nebular import line_ratios, lognormal
+from museml.simulation.spectra.stellar import CALZETTI_RV, calzetti
 
-__all__ = ["Lines", "add_lines", "attenuation", "emission_lines"]
+__all__ = ["Lines", "add_lines", "emission_lines"]
 
 ACTIVE = 0.3  # share of the narrow-line region in Hbeta from which on a galaxy counts as active
 WIDEST = 150.0  # Angstrom: rest equivalent width of CIV that active galaxies do not exceed
@@ -74,7 +75,7 @@ def emission_lines(rng, table, ln_wave, rest_flux):
     names, ratios = line_ratios(rng, *(_column(table, name) for name in ("metallicity", "ionisation", "agn", "liner")))
     wave = np.array([LINES[name].wave for name in names])
     reddening = _reddening(rng, table, ln_wave, rest_flux)[:, None]
-    ratios = ratios * 10 ** (-0.4 * reddening * (attenuation(wave) - attenuation(4862.68)))
+    ratios = ratios * 10 ** (-0.4 * CALZETTI_RV * reddening * (calzetti(wave) - calzetti(4862.68)))
     flux = ratios * (_hbeta(table, ln_wave, rest_flux) * _level(ln_wave, rest_flux, 4862.68, 0.015))[:, None]
     flux *= _escape(rng, table, names)
     flux *= _limit(table, flux[:, names.index("CIV1548")], _level(ln_wave, rest_flux, 1549.5, 0.02))[:, None]
@@ -104,14 +105,6 @@ def add_lines(flux, lines, z, instrument):
     centre, total = centre[row, line], lines.flux[row, line]
     blur = instrument.lsf(centre) * gaussian_fwhm_to_sigma
     deposit(flux, row, centre, np.hypot(blur, centre * lines.sigma[row, line] / C_KMS), total, instrument.edges)
-
-
-def attenuation(wave):
-    """Return the attenuation in magnitudes per colour excess: Calzetti et al. (2000, ApJ 533, 682), equation 4."""
-    x = 1e4 / np.asarray(wave, float)
-    blue = 2.659 * (-2.156 + 1.509 * x - 0.198 * x**2 + 0.011 * x**3) + 4.05
-    red = 2.659 * (-1.857 + 1.040 * x) + 4.05
-    return np.where(x > 1 / 0.63, blue, red)
 
 
 def _column(table, name):

@@ -14,6 +14,7 @@ __all__ = ["HISTORIES", "KINDS", "History", "calzetti", "cosmic_age", "stellar_c
 BIRTH = 1.0e7  # years for which stars stay in their birth clouds (Charlot & Fall 2000, ApJ 539, 718)
 LYMAN_LIMIT = 911.75
 SIGMAS = (30.0, 350.0)  # km/s
+CALZETTI_RV = 4.05  # attenuation in V over colour excess (Calzetti et al. 2000)
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,10 @@ def calzetti(wave):
     """
     micron = np.asarray(wave, float) / 1e4
     blue = np.maximum(micron, 0.12)
-    uv = 2.659 * (-2.156 + 1.509 / blue - 0.198 / blue**2 + 0.011 / blue**3) + 4.05
+    uv = 2.659 * (-2.156 + 1.509 / blue - 0.198 / blue**2 + 0.011 / blue**3) + CALZETTI_RV
     uv += np.where(micron < 0.12, 2.659 * -24.0 * (micron - 0.12), 0)
-    red = 2.659 * (-1.857 + 1.040 / micron) + 4.05
-    return np.where(micron < 0.63, uv, red) / 4.05
+    red = 2.659 * (-1.857 + 1.040 / micron) + CALZETTI_RV
+    return np.where(micron < 0.63, uv, red) / CALZETTI_RV
 
 
 def _sorts(rng, n, kind):
