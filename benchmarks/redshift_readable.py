@@ -5,6 +5,7 @@ __all__ = ["readable"]
 #: names of the sets in words
 SETS = {
     "simulations": "simulations",
+    "clear": "simulations, significance above 5",
     "muse": "MUSE, real",
     "shallow": "MUSE, 2 to 10 times shallower",
     "a478": "spaxels of Abell 478",

@@ -17,7 +17,7 @@ from museml.data.spectral import to_vacuum
 __all__ = ["RIVALS", "answers_of", "available", "make_rival"]
 
 #: name -> most spectra of a set that it is asked, since some are slow
-RIVALS = {"redshift": 3000, "nmf": 1500, "templates": 500, "lines": 300, "redrock": 160}
+RIVALS = {"redshift": 3000, "nmf": 1000, "templates": 500, "lines": 300, "redrock": 160}
 #: pixels that redrock wants on both sides of the galaxies, since it goes beyond no template
 PAD = (2000, 600)
 CLASSES = {"GALAXY": "galaxy", "QSO": "QSO", "STAR": "star"}

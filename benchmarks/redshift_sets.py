@@ -23,6 +23,8 @@ __all__ = ["SETS", "LabelledSet", "a478", "muse", "sdss", "shallow", "simulation
 #: seed, shares and limits of the held-out simulations; no recipe uses the seed
 SEED, BLENDS, SNR = 730_000, 0.1, (2.0, 200.0)
 NUMBER = 3000
+#: range of the significance without hopeless cases
+CLEAR = (5.0, 200.0)
 FACTORS, DRAWS = (2, 3, 5, 10), 5
 #: redshift of the brightest galaxy of Abell 478, and how far its gas may be from it
 A478, WITHIN = 0.0858, 0.0015
@@ -65,6 +67,13 @@ def simulations(number=NUMBER):
     batch, truth = simulate_spectra(number, SEED, snr=SNR, blends=BLENDS)
     truth["depth"] = 1.0
     return LabelledSet("simulations", [batch], truth)
+
+
+def clear_simulations(number=NUMBER):
+    """Return simulated spectra in which a line or the continuum is not hopelessly faint."""
+    batch, truth = simulate_spectra(number, SEED + 1, snr=CLEAR, blends=BLENDS)
+    truth["depth"] = 1.0
+    return LabelledSet("clear", [batch], truth)
 
 
 def muse():
@@ -158,4 +167,11 @@ def _continuum_snr(batch):
 
 
 #: name -> function that makes the set, or None where its files are not there
-SETS = {"simulations": simulations, "muse": muse, "shallow": shallow, "a478": a478, "sdss": sdss}
+SETS = {
+    "simulations": simulations,
+    "clear": clear_simulations,
+    "muse": muse,
+    "shallow": shallow,
+    "a478": a478,
+    "sdss": sdss,
+}

@@ -30,7 +30,7 @@ def speed(names, folder, model=None):
 
 def measure(name, folder, model=None):
     """Measure one classifier in this process."""
-    batch, _ = simulate_spectra(MANY[name], SEED + 1)
+    batch, _ = simulate_spectra(MANY[name], SEED + 2)
     imported = _seconds(_import_keras) if name == "redshift" else 0.0
     made = make_rival(name, Path(folder), model)
     first = _seconds(lambda: made.classify(batch.rows(0, 1)))
