@@ -93,5 +93,8 @@ def _write_report(path, tuned, labelled, spectra):
         "training data": tuned.model.card.training_data,
         "model": f"{tuned.model.card.name}, {tuned.model.sha256}",
     }
-    options = {"facts": facts, "compared": compared, "history": tuned.model.history}
+    history = tuned.model.history
+    gained = min(history["val_loss"]) < history["val_loss_before"][0]
+    notes = [] if gained else ["The training gained nothing: the network is the one that it began with."]
+    options = {"notes": notes, "facts": facts, "compared": compared, "history": history}
     write_evaluation(path, tuned.answers, labelled, f"Redshifts by a network trained on {spectra}", **options)

@@ -154,7 +154,10 @@ def plot_learning(history):
     for name, label, colour in (("loss", "training", "raw"), ("val_loss", "validation", "best")):
         if history.get(name):
             axes.plot(range(1, len(history[name]) + 1), history[name], marker=".", color=COLOURS[colour], label=label)
-    if history.get("val_loss"):
+    before = history.get("val_loss_before", [np.inf])[0]
+    if np.isfinite(before):
+        axes.axhline(before, color=COLOURS["best"], lw=0.8, ls=":", label="validation, before")
+    if history.get("val_loss") and min(history["val_loss"]) < before:
         axes.axvline(1 + int(np.argmin(history["val_loss"])), color=COLOURS["second"], lw=0.8, ls="--", label="kept")
     axes.set(xlabel="epoch", ylabel="loss")
     axes.locator_params(axis="x", integer=True)

@@ -15,7 +15,7 @@ from museml.data.channels import CHANNELS
 from museml.data.log_grid import PIXELS
 from museml.data.redshift_bins import CLASSES, N_BINS
 from museml.model import Model, ModelCard, load_model
-from museml.networks.backend import load_keras
+from museml.networks.backend import load_keras, to_array
 from museml.networks.redshift import build_redshift_network
 from museml.output import make_folder
 from museml.simulation.spectra import simulate_spectra
@@ -23,7 +23,7 @@ from museml.training.draws import Draws
 from museml.training.evaluation import answer_labelled
 from museml.training.labels import LabelledSpectra, check_enough, make_labels
 from museml.training.redshift import PREPARATION, redshift_loss
-from museml.training.redshift_fit import fit_redshift
+from museml.training.redshift_fit import fit_redshift, validation_loss
 from museml.training.samples import make_sample
 from museml.training.scores import score_answers
 from museml.training.split import split_objects, train_rows
@@ -151,15 +151,25 @@ class _Job:
             return load_model(path)
         make_folder(self.folder)
         network = self._network()
-        settings, steps = self.settings, self.settings.steps_for(len(training))
+        history = self._fit(network, stage, training, self.draws.validation(validation))
+        parts = {"preparation": PREPARATION, "reading": "redshift", "history": history}
+        model = Model.from_network(network, self._card(len(training)), **parts)
+        model = replace(model, calibration=self.draws.calibration(model, validation) or self._calibration())
+        model.save(path)
+        return model
+
+    def _fit(self, network, stage, training, validation):
+        """Fit a network, and return its history; where nothing was gained it is as it was."""
+        settings, start = self.settings, [to_array(weight.value) for weight in network.weights]
+        before = validation_loss(network, validation, settings.batch_size, redshift_loss)
         history = fit_redshift(
             network,
             self.draws.of_rows(training),
-            self.draws.validation(validation),
+            validation,
             loss=redshift_loss,
             seed=settings.seed,
             epochs=settings.epochs,
-            steps=steps,
+            steps=settings.steps_for(len(training)),
             batch_size=settings.batch_size,
             rate=settings.rate_used,
             patience=settings.patience,
@@ -167,11 +177,9 @@ class _Job:
             resume=self.resume,
             progress=self.progress and sys.stderr.isatty(),
         )
-        parts = {"preparation": PREPARATION, "reading": "redshift", "history": history}
-        model = Model.from_network(network, self._card(len(training)), **parts)
-        model = replace(model, calibration=self.draws.calibration(model, validation) or self._calibration())
-        model.save(path)
-        return model
+        if before <= min(history["val_loss"]):
+            network.set_weights(start)
+        return {**history, "val_loss_before": [before]}
 
     def _calibration(self):
         """Return the calibration of the model to begin with, or none."""

@@ -104,3 +104,5 @@ def test_one_answer_makes_a_report(answers):
 def test_the_kept_epoch_is_marked():
     axes = figures.plot_learning({"loss": [3, 2, 1, 0.5], "val_loss": [3, 2, 2.5, 4]}).axes[0]
     assert axes.lines[-1].get_xdata()[0] == 2
+    axes = figures.plot_learning({"loss": [3, 2], "val_loss": [3, 2.5], "val_loss_before": [2]}).axes[0]
+    assert "kept" not in [text.get_text() for text in axes.get_legend().get_texts()]
