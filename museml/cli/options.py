@@ -84,13 +84,13 @@ def settings(kind, name, default, sections, assignments, *, alone=False):
     """
     section = dict(sections.get(kind, {}))
     from_file = section.pop("name", None)
-    for assignment in assignments:
-        key, value = assignment(assignment)
+    for text in assignments:
+        key, value = assignment(text)
         owner, point, setting = key.partition(".")
         if not point and alone:
             owner, setting = kind, key
         if owner not in SECTIONS or not setting:
-            raise SettingError(f"--set needs detector.KEY=VALUE or classifier.KEY=VALUE, not {assignment!r}")
+            raise SettingError(f"--set needs detector.KEY=VALUE or classifier.KEY=VALUE, not {text!r}")
         if owner == kind:
             section[setting] = value
     return name or from_file or default, section
