@@ -13,12 +13,17 @@ __all__ = ["LINE_NAMES", "LineView", "refine"]
 WIDTHS = (1.1, 1.7, 2.5, 3.5, 5.0)
 #: redshifts tried around the first, in pixels of ln(wave)
 TRIALS = np.arange(-8, 9)
+#: pixels around a line where its signal-to-noise ratio is read
+NEAREST = np.array([-1, 0, 1])
 #: lines that show the redshift of the galaxy: neither scattered nor blown away, and never alone when they are faint
 TELLING = (
     *("HEII1640", "OIII1666", "CIII1907", "CIII1909", "CII2326", "OII3727", "OII3729", "NEIII3870", "NEIII3967"),
     *("HEPSILON", "H8", "HDELTA", "HGAMMA", "HBETA", "OIII4960", "OIII5008", "NII6550", "HALPHA", "NII6585"),
     *("SII6718", "SII6733", "ARIII7138", "SIII9071"),
 )
+#: of these, the bright ones, which must make at least this part of the likelihood: a fainter one alone is a residual
+LEADING = ("CIII1907", "CIII1909", "OII3727", "OII3729", "HBETA", "OIII4960", "OIII5008", "HALPHA", "NII6585")
+LEAD = 0.5
 #: lines that overlap, and flux ratios of the second to the first that are tried
 DOUBLETS = {
     ("CIII1907", "CIII1909"): (0.65, 0.9, 1.3),
@@ -31,8 +36,9 @@ HIDDEN = ("CII2324", "CII2328", "CII2329", "HEI3890")
 LINE_NAMES = tuple(line.name for line in emission_lines() if line.name not in HIDDEN)
 #: lines, all together, below this signal-to-noise ratio say nothing
 FAINTEST = 6.0
-#: the centre of a line is known to no better than this part of its width: profiles are not quite Gaussian
-TRUST = 0.08
+#: the centre of a line is known to no better than this part of its width: profiles are not quite Gaussian; and that
+#: of a doublet alone, whose flux ratio is not known
+TRUST, TRUST_DOUBLET = 0.08, 0.2
 #: a line must be covered to this part
 COVERED = 0.2
 #: pixels in a block of which the median is the continuum
@@ -42,6 +48,8 @@ BLOCK, LEAST_SCATTER = 512, 0.6
 
 _LN_REST = np.log([LINES[name].wave for name in LINE_NAMES])
 _TELLING = np.array([name in TELLING for name in LINE_NAMES])
+_LEADING = np.array([name in LEADING for name in LINE_NAMES])
+_DOUBLET = np.array([any(name in pair for pair in DOUBLETS) for name in LINE_NAMES])
 _PAIRS = np.array([[LINE_NAMES.index(name) for name in pair] for pair in DOUBLETS])
 _RATIOS = np.array(list(DOUBLETS.values())).T[:, None, None, :, None]
 
@@ -143,12 +151,20 @@ def refine(view, lnz, spread):
     width = np.argmax(np.max(gain - 0.5 * (trials / np.hypot(spread, view.step)[:, None]) ** 2, axis=-1), axis=0)
     rows = np.arange(len(lnz))
     shift, error = _peak(gain[width, rows], trials, np.hypot(spread, view.step))
-    best = gain[width, rows].max(axis=1)
-    error = np.hypot(error, view.step * np.hypot(TRUST * np.array(WIDTHS)[width], view.gaps))
-    better = (best > 0.5 * FAINTEST**2) & (error < spread) & (np.abs(shift) < TRIALS[-1] * view.step)
-    found = np.where(better, lnz + shift, lnz)
-    snr = view.at(found, np.array([-1, 0, 1])).max(axis=-1)[width, rows]
-    return found, np.where(better, error, spread), snr
+    best, found = gain[width, rows].max(axis=1), lnz + shift
+    lead, doublet = _shares(view.at(found, NEAREST).max(axis=-1)[width, rows])
+    trust = np.where(doublet > LEAD, TRUST_DOUBLET, TRUST) * np.array(WIDTHS)[width]
+    error = np.hypot(error, view.step * np.hypot(trust, view.gaps))
+    better = (best > 0.5 * FAINTEST**2) & (lead > LEAD) & (error < spread) & (np.abs(shift) < TRIALS[-1] * view.step)
+    found = np.where(better, found, lnz)
+    return found, np.where(better, error, spread), view.at(found, NEAREST).max(axis=-1)[width, rows]
+
+
+def _shares(snr):
+    """Return which part of the power of telling lines is in the leading ones, and which in doublets."""
+    power = np.where(_TELLING, np.maximum(snr, 0) ** 2, 0)
+    total = np.maximum(power.sum(axis=1), 1e-9)
+    return power[:, _LEADING].sum(axis=1) / total, power[:, _DOUBLET].sum(axis=1) / total
 
 
 def _gain(snr, step):
