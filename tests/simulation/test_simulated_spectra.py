@@ -7,6 +7,7 @@ from museml.simulation.spectra import (
     INSTRUMENTS,
     KINDS,
     MUSE,
+    Conditions,
     Instrument,
     degrade,
     draw_objects,
@@ -117,6 +118,48 @@ def test_unknown_kind():
         simulate_spectra(1, kinds=["quasr"])
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n": -1}, "n must be a whole number from 0, not -1"),
+        ({"seed": "one"}, "seed must be a whole number from 0, several of them, or a Generator, not 'one'"),
+        ({"snr": (0, 5)}, r"snr must be two numbers from 1e-06, the lower one first, not \(0, 5\); give for example"),
+        ({"snr": 10}, "snr must be two numbers from 1e-06, the lower one first, not 10"),
+        ({"exposure_hours": -1}, "exposure_hours must be two numbers from 1e-06"),
+        ({"blends": 2}, "blends must be a number from 0 to 1, not 2"),
+        ({"kinds": {"star": -1, "qso": 2}}, "shares of kinds must be numbers from 0, some above 0"),
+        ({"instrument": "MUSE"}, "instrument must be an Instrument, not 'MUSE'; take INSTRUMENTS"),
+        ({"conditions": {"gaps": 0}}, "conditions must be Conditions, not {'gaps': 0}"),
+    ],
+)
+def test_impossible_settings(settings, message):
+    with pytest.raises(SettingError, match=message):
+        simulate_spectra(**{"n": 2, **settings})
+
+
+def test_impossible_conditions():
+    with pytest.raises(SettingError, match=r"correlation must be two numbers from -0\.5 to 0\.5, the lower one first"):
+        Conditions(correlation=(0.1, 0.7))
+    with pytest.raises(SettingError, match=r"notch must be a number from 0 to 1, not 2; give for example 0\.1"):
+        Conditions(notch=2)
+
+
+def test_a_kind_may_be_given_by_its_name():
+    _, truth = simulate_spectra(3, kinds="passive")
+    assert set(truth["kind"]) == {"passive"}
+
+
+def test_no_spectra_are_an_empty_table():
+    batch, truth = simulate_spectra(0)
+    assert batch.values.shape == (0, len(MUSE))
+    assert len(truth) == 0
+
+
+def test_lines_must_have_a_width():
+    with pytest.raises(SettingError, match=r"fwhm must be a number from 0\.001, not -1"):
+        Instrument.from_axis([5000.0, 5001.0], "air", fwhm=-1)
+
+
 def test_axis_must_increase():
     with pytest.raises(SettingError, match="wave must be a row of increasing wavelengths; instrument 'odd'"):
         Instrument.from_axis([5000.0, 4900.0], "air", name="odd")
@@ -134,3 +177,8 @@ def test_a_shallower_spectrum_has_more_noise_and_says_so():
 def test_exposures_cannot_be_made_deeper(mixed):
     with pytest.raises(SettingError, match=r"factor must be 1 or more, the exposure is shortened by it; received 0\.5"):
         degrade(mixed[0], 0.5)
+
+
+def test_neighbouring_channels_cannot_be_correlated_more_than_by_half(mixed):
+    with pytest.raises(SettingError, match=r"correlation must be a number from -0\.5 to 0\.5, not 0\.7"):
+        degrade(mixed[0], 2, correlation=0.7)

@@ -10,6 +10,7 @@ from scipy.ndimage import percentile_filter
 from museml.data.psf import lsf_fwhm
 from museml.data.spectral import check_medium, to_air, to_vacuum
 from museml.errors import SettingError
+from museml.settings import check_number
 from museml.simulation.noise import noise_curve
 
 __all__ = ["BLUEMUSE", "INSTRUMENTS", "MUSE", "MUSE_EXTENDED", "SDSS", "Instrument"]
@@ -66,11 +67,18 @@ class Instrument:
             Its name.
         fwhm : float or callable
             Width of the line-spread function in Angstrom; by default 2.2 pixels.
+
+        Raises
+        ------
+        SettingError
+            If the wavelengths do not increase, or the width is no number above 0.
         """
         wave = np.asarray(wave, float)
         if fwhm is None:
             step = np.gradient(wave)
             return cls(name, wave, medium, lambda at: 2.2 * np.interp(at, wave, step))
+        if not callable(fwhm):
+            check_number("fwhm", fwhm, 1e-3, example=2.5)
         return cls(name, wave, medium, fwhm if callable(fwhm) else lambda at: np.full(np.shape(at), float(fwhm)))
 
     def __len__(self):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Table, vstack
 
+from museml.errors import SettingError
+from museml.settings import check_number
 from museml.simulation.spectra.emission import add_lines, emission_lines
-from museml.simulation.spectra.instrument import MUSE
+from museml.simulation.spectra.instrument import INSTRUMENTS, MUSE, Instrument
 from museml.simulation.spectra.interstellar import transmission
 from museml.simulation.spectra.library import continuum_library
 from museml.simulation.spectra.lyman import igm_transmission
@@ -68,8 +70,8 @@ def draw_objects(n, rng, kinds=None, instrument=MUSE):
         Number of objects.
     rng : `~numpy.random.Generator`
         Source of randomness.
-    kinds : sequence of str or mapping
-        Kinds to draw from, evenly, or with their shares; by default as in
+    kinds : str, sequence of str or mapping
+        Kind, or kinds to draw from, evenly, or with their shares; by default as in
         ``TRAINING``.
     instrument : Instrument
         The spectrograph.
@@ -81,8 +83,14 @@ def draw_objects(n, rng, kinds=None, instrument=MUSE):
     Raises
     ------
     SettingError
-        If there is no such kind.
+        If there is no such kind, or this is no number or no instrument.
     """
+    check_number("n", n, 0, example=1000, whole=True)
+    if not isinstance(instrument, Instrument):
+        raise SettingError(
+            f"instrument must be an Instrument, not {instrument!r}; "
+            f"take INSTRUMENTS[name], known: {', '.join(INSTRUMENTS)}, or Instrument.from_axis(wave, medium)"
+        )
     span = tuple(instrument.vacuum[[0, -1]])
     parts = [_clean(draw(rng, min(CHUNK, n - i), kinds, span), rng, instrument) for i in range(0, max(n, 1), CHUNK)]
     flux, emission, truths = zip(*parts, strict=True)

@@ -1,10 +1,12 @@
 """Clean spectra observed: brought to a signal-to-noise ratio, with noise, wrong errors, residuals and gaps."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 
+from museml.settings import check_number, check_range
 from museml.simulation.spectra.artefacts import background, cosmic_rays, gain, gaps, sky_residuals, sky_spikes
 from museml.simulation.spectra.instrument import MUSE
 
@@ -12,16 +14,25 @@ __all__ = ["IDEAL", "Conditions", "Observation", "observe"]
 
 SHORT = 0.25  # hours: the exposure whose noise is the instrument's floor and sky
 SKY_SNR = 60.0  # of the sky itself per channel between lines in one hour
+LEAST = 1e-6  # of what is drawn evenly in the logarithm
+#: least and greatest value of the conditions that are ranges
+RANGES = {
+    "snr": (LEAST,), "exposure_hours": (LEAST,), "correlation": (-0.5, 0.5), "error_factor": (LEAST,),
+    "error_contrast": (LEAST,),
+}  # fmt: skip
+SHARES = ("notch", "cropped", "edges", "masked_sky")
 
 
 @dataclass(frozen=True)
 class Conditions:
     """How spectra are observed: ranges that are drawn from for each spectrum, and strengths, of which 0 switches off.
 
+    A value that cannot be is a `~museml.errors.SettingError`.
+
     Attributes
     ----------
     snr : (float, float)
-        Significance of the object, even in the logarithm; see `~museml.simulation.spectra.objects.significance`.
+        Significance of the object, even in the logarithm; see `~museml.simulation.spectra.significance.significance`.
     exposure_hours : (float, float)
         Even in the logarithm. The deeper, the more sky lines and their residuals stand out.
     noise_scatter : float
@@ -84,6 +95,14 @@ class Conditions:
     cropped: float = 0.05
     edges: float = 0.3
     masked_sky: float = 0.05
+
+    def __post_init__(self):
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name in RANGES:
+                check_range(one.name, value, *RANGES[one.name], example=one.default)
+            else:
+                check_number(one.name, value, 0, 1 if one.name in SHARES else math.inf, example=one.default)
 
 
 #: noise as it should be and nothing else

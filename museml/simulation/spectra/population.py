@@ -4,6 +4,7 @@ import numpy as np
 from astropy.table import Table
 
 from museml.errors import SettingError
+from museml.settings import is_number
 
 __all__ = ["KINDS", "SURVEY", "TRAINING", "draw"]
 
@@ -35,8 +36,8 @@ def draw(rng, n, kinds=None, span=(4750.0, 9350.0)):
         Source of randomness.
     n : int
         Number of objects.
-    kinds : sequence of str or mapping
-        Kinds, drawn evenly, or with their shares; `TRAINING` by default.
+    kinds : str, sequence of str or mapping
+        Kind, or kinds, drawn evenly, or with their shares; `TRAINING` by default.
     span : (float, float)
         Wavelengths that will be observed, Angstrom: where Lya falls in them depends on the redshift.
 
@@ -55,7 +56,7 @@ def draw(rng, n, kinds=None, span=(4750.0, 9350.0)):
     Raises
     ------
     SettingError
-        If there is no such kind.
+        If there is no such kind, or their shares are no shares.
     """
     shares = _shares(kinds)
     kind = rng.choice(list(shares), n, p=np.array(list(shares.values())) / sum(shares.values()))
@@ -75,10 +76,15 @@ def _shares(kinds):
     """Return kind -> share."""
     if kinds is None:
         return TRAINING
+    kinds = [kinds] if isinstance(kinds, str) else kinds
     shares = dict(kinds) if hasattr(kinds, "items") else dict.fromkeys(kinds, 1.0)
     unknown = [name for name in shares if name not in KINDS]
     if unknown or not shares:
         raise SettingError(f"no kind of spectrum is called {(unknown or [''])[0]!r}; known: {', '.join(KINDS)}")
+    if not all(is_number(share, 0) for share in shares.values()) or not sum(shares.values()):
+        raise SettingError(
+            f"shares of kinds must be numbers from 0, some above 0, not {shares!r}; give 1 for each kind"
+        )
     return shares
 
 

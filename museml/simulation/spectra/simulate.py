@@ -9,6 +9,7 @@ from astropy.table import MaskedColumn, Table
 from museml.data.batch import Batch
 from museml.data.cubes import FLUX_DENSITY
 from museml.errors import SettingError
+from museml.settings import check_number, is_number
 from museml.simulation.spectra.blends import blend
 from museml.simulation.spectra.instrument import MUSE
 from museml.simulation.spectra.objects import draw_objects
@@ -35,10 +36,10 @@ def simulate_spectra(
     ----------
     n : int
         Number of spectra.
-    seed : int or `~numpy.random.Generator`
+    seed : int, sequence of int or `~numpy.random.Generator`
         The same seed makes the same spectra.
-    kinds : sequence of str or mapping
-        Kinds of object to draw from, evenly, or with their shares; see
+    kinds : str, sequence of str or mapping
+        Kind, or kinds of object to draw from, evenly, or with their shares; see
         ``TRAINING`` for the default.
     instrument : Instrument
         The spectrograph.
@@ -64,16 +65,16 @@ def simulate_spectra(
     Raises
     ------
     SettingError
-        If there is no such kind.
+        If there is no such kind, or a setting cannot be.
     """
-    rng = np.random.default_rng(seed)
-    hours = (exposure_hours, exposure_hours) if np.isscalar(exposure_hours) else exposure_hours
-    conditions = replace(conditions or Conditions(), exposure_hours=hours, **({"snr": snr} if snr else {}))
+    rng = _generator(seed)
+    check_number("blends", blends, 0, 1, example=0.1)
+    conditions = _conditions(conditions, snr, exposure_hours)
     objects = draw_objects(n, rng, kinds, instrument)
     flux, partner, _ = blend(objects.flux, rng, blends)
-    drawn = np.exp(rng.uniform(*np.log(hours), n))
+    drawn = np.exp(rng.uniform(*np.log(conditions.exposure_hours), n))
     unit = instrument.hour / np.sqrt(drawn)
-    amplitude = None if snr else objects.scale / unit
+    amplitude = None if snr is not None else objects.scale / unit
     seen = observe(flux, rng, instrument, conditions, amplitude, drawn)
     values, errors = (np.float32(unit)[:, None] * part for part in (seen.values, seen.errors))
     truth = _truth(objects, seen, partner, instrument)
@@ -81,6 +82,25 @@ def simulate_spectra(
         tuple(truth["id"]), values, errors, seen.mask, instrument.wave * u.Angstrom, instrument.medium, FLUX_DENSITY
     )
     return batch, truth
+
+
+def _generator(seed):
+    """Return the source of randomness of a seed, or raise `SettingError`."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise SettingError(
+            f"seed must be a whole number from 0, several of them, or a Generator, not {seed!r}; give for example 0"
+        ) from None
+
+
+def _conditions(conditions, snr, exposure_hours):
+    """Return the conditions with the ranges of significance and exposure time."""
+    if not isinstance(conditions, Conditions | None):
+        raise SettingError(f"conditions must be Conditions, not {conditions!r}; give for example Conditions(gaps=0.0)")
+    hours = (exposure_hours, exposure_hours) if np.isscalar(exposure_hours) else exposure_hours
+    wanted = {"exposure_hours": hours} | ({} if snr is None else {"snr": snr})
+    return replace(conditions or Conditions(), **wanted)
 
 
 def _truth(objects, seen, partner, instrument):
@@ -107,10 +127,10 @@ def degrade(batch, factor, seed=0, correlation=0.2):
         Observed spectra; they are not changed.
     factor : float
         How many times shorter the exposure is; at least 1.
-    seed : int or `~numpy.random.Generator`
+    seed : int, sequence of int or `~numpy.random.Generator`
         Source of randomness.
     correlation : float
-        Of the added noise in neighbouring channels.
+        Of the added noise in neighbouring channels, at most 0.5.
 
     Returns
     -------
@@ -120,10 +140,11 @@ def degrade(batch, factor, seed=0, correlation=0.2):
     Raises
     ------
     SettingError
-        If the factor is below 1.
+        If the factor is below 1, or there is no such correlation.
     """
-    if not factor >= 1:
+    if not is_number(factor, 1):
         raise SettingError(f"factor must be 1 or more, the exposure is shortened by it; received {factor!r}")
-    drawn = noise(np.random.default_rng(seed), batch.values.shape, (correlation, correlation))
+    check_number("correlation", correlation, -0.5, 0.5, example=0.2)
+    drawn = noise(_generator(seed), batch.values.shape, (correlation, correlation))
     values = batch.values + np.float32(np.sqrt(factor - 1)) * batch.errors * drawn
     return replace(batch, values=values, errors=batch.errors * np.float32(np.sqrt(factor)))
