@@ -6,7 +6,7 @@ import numpy as np
 
 from museml.classifiers.nmf_grid import STEP
 
-__all__ = ["Calibration", "Evidence", "log_chances"]
+__all__ = ["Calibration", "Evidence", "differences", "log_chances"]
 
 #: ln(1+z) between which the prior of redshifts is interpolated
 NODES = np.log1p([0.0, 0.5, 1.0, 1.5, 2.9, 4.0, 5.0, 6.7])
@@ -47,8 +47,10 @@ class Calibration:
     Attributes
     ----------
     noise, misfit : float
-        A difference of chi2 counts half its ratio to ``noise + misfit * greatest gain``: templates do not fit
-        bright spectra as well as the noise allows.
+        A difference of chi2 is half its ratio to ``noise + misfit * greatest gain``: templates do not fit bright
+        spectra as well as the noise allows.
+    tail : float
+        Such a difference d counts ``tail * ln(1 + d / tail)``: residuals have heavier tails than noise.
     penalty : float
         What a template that takes part must lower chi2 by.
     nothing, quasar, star : float
@@ -57,9 +59,10 @@ class Calibration:
         ln of the prior of galaxies per trial at `NODES`, up to a constant.
     """
 
-    noise: float = 2.0
-    misfit: float = 0.01
-    penalty: float = 2.0
+    noise: float = 1.0
+    misfit: float = 0.005
+    tail: float = 10.0
+    penalty: float = 1.0
     nothing: float = 0.0
     quasar: float = -2.0
     star: float = -1.0
@@ -90,16 +93,35 @@ def log_chances(evidence, calibration):
     trials : ndarray, shape (n, trials)
     nothing : ndarray, shape (n,)
     """
-    score = evidence.gain - np.float32(calibration.penalty) * evidence.active
-    best = np.maximum(score.max(axis=1), 0)
-    unit = (2 * (calibration.noise + calibration.misfit * best)).astype(np.float32)
-    score -= best[:, None]
-    score /= unit[:, None]
-    score += _log_prior(evidence, calibration)
-    nothing = calibration.nothing - best / unit
+    worse, none = differences(evidence, calibration)
+    score = _log_prior(evidence, calibration) - _counted(worse, calibration.tail)
+    nothing = calibration.nothing - _counted(none, calibration.tail)
     top = np.maximum(score.max(axis=1), nothing)
     total = top + np.log(np.exp(score - top[:, None]).sum(axis=1) + np.exp(nothing - top))
     return score - total[:, None], nothing - total
+
+
+def differences(evidence, calibration):
+    """Return by how much each trial, and no object, fit worse than the best, in units of their scatter.
+
+    Parameters
+    ----------
+    evidence, calibration
+        As for `log_chances`.
+
+    Returns
+    -------
+    trials : ndarray, shape (n, trials)
+    nothing : ndarray, shape (n,)
+    """
+    score = evidence.gain - np.float32(calibration.penalty) * evidence.active
+    best = np.maximum(score.max(axis=1), 0)
+    unit = (2 * (calibration.noise + calibration.misfit * best)).astype(np.float32)
+    return (best[:, None] - score) / unit[:, None], best / unit
+
+
+def _counted(difference, tail):
+    return np.float32(tail) * np.log1p(difference / np.float32(tail))
 
 
 def _log_prior(evidence, calibration):

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from museml.classifiers.modes import RIGHT
 from museml.classifiers.nmf_basis import KINDS
 from museml.classifiers.nmf_grid import STEP
-from museml.classifiers.nmf_posterior import NODES, Calibration, log_chances
+from museml.classifiers.nmf_posterior import NODES, Calibration, differences, log_chances
 
 __all__ = ["fit_posterior", "log_loss"]
 
@@ -16,6 +16,8 @@ __all__ = ["fit_posterior", "log_loss"]
 FREEDOM = 3.0
 #: a smaller probability counts as this one
 LEAST = 1e-9
+#: parameters that are fitted by their logarithms, and others; the prior of redshifts comes after them
+POSITIVE, FREE = ("noise", "misfit", "penalty", "tail"), ("nothing", "quasar", "star")
 
 
 def fit_posterior(evidence, truth, start=None, iterations=25):
@@ -39,7 +41,7 @@ def fit_posterior(evidence, truth, start=None, iterations=25):
         value, slope = log_loss(evidence, right, _calibration(x, start))
         return value + np.sum((x / FREEDOM) ** 2) / len(truth), slope + 2 * x / FREEDOM**2 / len(truth)
 
-    start_at = np.zeros(6 + len(NODES))
+    start_at = np.zeros(len(POSITIVE) + len(FREE) + len(NODES))
     best = minimize(loss, start_at, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
     return _calibration(best.x, start)
 
@@ -60,7 +62,7 @@ def log_loss(evidence, right, calibration):
     -------
     loss : float
     slope : ndarray
-        Against the logarithms of noise, misfit and penalty, and against nothing, quasar, star and the prior.
+        Against the logarithms of noise, misfit, penalty and tail, and against nothing, quasar, star and the prior.
     """
     trials, nothing = log_chances(evidence, calibration)
     chances, empty = np.exp(trials), ~right.any(axis=1)
@@ -75,21 +77,25 @@ def log_loss(evidence, right, calibration):
 
 
 def _slope_of_units(evidence, calibration, excess, rest):
-    """Return the slopes of the likelihood against the logarithms of noise, misfit and penalty."""
-    score = evidence.gain - np.float32(calibration.penalty) * evidence.active
-    rows, top = np.arange(len(score)), score.argmax(axis=1)
-    best = np.maximum(score[rows, top], 0)
-    active = np.where(best > 0, evidence.active[rows, top], 0)
+    """Return the slopes of the likelihood against the logarithms of noise, misfit, penalty and tail."""
+    worse, none = differences(evidence, calibration)
+    share, share_none = (part / (part + calibration.tail) for part in (worse, none))
+    excess_here, rest_here = excess * (1 - share), rest * (1 - share_none)
+    rows, top = np.arange(len(none)), worse.argmin(axis=1)
+    active = np.where(none > 0, evidence.active[rows, top], 0)
+    best = _best(evidence, calibration)
     unit = 2 * (calibration.noise + calibration.misfit * best)
-    below = np.einsum("nt,nt->n", excess, score - best[:, None]) - rest * best
-    fewer = np.einsum("nt,nt->n", excess, active[:, None] - evidence.active.astype(np.float32)) + rest * active
-    noise = -2 * below / unit**2
-    penalty = fewer / unit - calibration.misfit * active * noise
-    return (
-        calibration.noise * noise.sum(),
-        calibration.misfit * np.sum(noise * best),
-        calibration.penalty * penalty.sum(),
-    )
+    noise = 2 * (np.einsum("nt,nt->n", excess_here, worse) + rest_here * none) / unit
+    fewer = np.einsum("nt,nt->n", excess_here, active[:, None] - evidence.active.astype(np.float32))
+    penalty = (fewer + rest_here * active) / unit - calibration.misfit * active * noise
+    bent = [np.log1p(part / calibration.tail) for part in (worse, none)]
+    tail = np.einsum("nt,nt->", excess, share - bent[0]) + np.sum(rest * (share_none - bent[1]))
+    slopes = noise.sum(), np.sum(noise * best), penalty.sum(), tail
+    return [getattr(calibration, name) * slope for name, slope in zip(POSITIVE, slopes, strict=True)]
+
+
+def _best(evidence, calibration):
+    return np.maximum((evidence.gain - np.float32(calibration.penalty) * evidence.active).max(axis=1), 0)
 
 
 def _slope_of_priors(evidence, calibration, excess, rest):
@@ -112,8 +118,7 @@ def right_trials(evidence, truth):
 
 def _calibration(x, start):
     """Return the calibration of a vector of parameters: changes of those of ``start``."""
-    noise, misfit, penalty = np.exp(x[:3]) * (start.noise, start.misfit, start.penalty)
-    nothing, quasar, star = x[3:6] + (start.nothing, start.quasar, start.star)
-    prior = tuple(float(value) for value in x[6:] + start.prior)
-    numbers = {"noise": noise, "misfit": misfit, "penalty": penalty, "nothing": nothing, "quasar": quasar, "star": star}
+    numbers = {name: getattr(start, name) * np.exp(change) for name, change in zip(POSITIVE, x, strict=False)}
+    numbers |= {name: getattr(start, name) + change for name, change in zip(FREE, x[len(POSITIVE) :], strict=False)}
+    prior = tuple(float(value) for value in x[-len(NODES) :] + start.prior)
     return replace(start, **{name: float(value) for name, value in numbers.items()}, prior=prior)

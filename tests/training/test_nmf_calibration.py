@@ -35,7 +35,7 @@ def test_probabilities_add_up(simulated):
 
 def test_the_slope_is_that_of_the_loss(simulated):
     evidence, right = simulated[0], right_trials(*simulated)
-    x = np.random.default_rng(1).normal(0, 0.3, 6 + len(NODES))
+    x = np.random.default_rng(1).normal(0, 0.3, 7 + len(NODES))
     slope = log_loss(evidence, right, _calibration(x, Calibration()))[1]
     for i in range(len(x)):
         ends = [
@@ -48,7 +48,7 @@ def test_the_fit_makes_the_truth_more_probable(simulated):
     right = right_trials(*simulated)
     fitted = fit_posterior(*simulated)
     assert log_loss(simulated[0], right, fitted)[0] < 0.8 * log_loss(simulated[0], right, Calibration())[0]
-    assert fitted.noise > 2  # scores scatter by more than chi2 does
+    assert fitted.noise > 1  # scores scatter by more than chi2 does
 
 
 def test_right_is_the_redshift_and_the_class(simulated):
