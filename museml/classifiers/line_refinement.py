@@ -154,10 +154,10 @@ def refine(view, lnz, spread):
     best, found = gain[width, rows].max(axis=1), lnz + shift
     lead, doublet = _shares(view.at(found, NEAREST).max(axis=-1)[width, rows])
     trust = np.where(doublet > LEAD, TRUST_DOUBLET, TRUST) * np.array(WIDTHS)[width]
-    error = np.hypot(error, view.step * np.hypot(trust, view.gaps))
     better = (best > 0.5 * FAINTEST**2) & (lead > LEAD) & (error < spread) & (np.abs(shift) < TRIALS[-1] * view.step)
     found = np.where(better, found, lnz)
-    return found, np.where(better, error, spread), view.at(found, NEAREST).max(axis=-1)[width, rows]
+    error = np.where(better, np.hypot(error, view.step * np.hypot(trust, view.gaps)), spread)
+    return found, error, view.at(found, NEAREST).max(axis=-1)[width, rows]
 
 
 def _shares(snr):
