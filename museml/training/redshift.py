@@ -156,7 +156,8 @@ def redshift_targets(classes, z, second=None, start=START):
 def redshift_loss(targets, outputs):
     """Return the cross-entropy of each row: of class and redshift, and of the second object.
 
-    The target of the second object is, of the two, the one that the first answer finds less probable.
+    The target of the second object is, of the two, the one that the first answer finds less probable. What is not
+    among the bins of the window has no loss.
     """
     ops = load_keras().ops
     kind, place, other, shift = (targets[:, i : i + 1] for i in range(4))
@@ -170,8 +171,13 @@ def redshift_loss(targets, outputs):
     loss_2 = ops.where(
         other[:, 0] > NONE, _soft(ops, second, target, 0 * base), -second[:, bins.NO_SECOND - bins.SECOND.start]
     )
-    inside = ops.cast((place[:, 0] > -1) & (place[:, 0] < bins.N_BINS), loss.dtype)
-    return inside * (loss + SECOND_WEIGHT * ops.minimum(loss_2, 30.0))
+    asked = ops.cast(_inside(other[:, 0]) | (other[:, 0] <= NONE), loss.dtype)
+    return ops.cast(_inside(place[:, 0]), loss.dtype) * (loss + SECOND_WEIGHT * asked * ops.minimum(loss_2, 30.0))
+
+
+def _inside(place):
+    """Say which positions are those of bins."""
+    return (place > -1) & (place < bins.N_BINS)
 
 
 def _allowed(ops, shift):

@@ -46,6 +46,12 @@ def test_the_right_answer_costs_least(kind):
     assert right < min(wrong)
 
 
+def test_a_second_object_that_the_window_cannot_show_has_no_loss():
+    start = nearest_start(1.08 * START)
+    losses = [loss(logits(1.0, second=z, start=start), "galaxy", 1.0, 0.01, start) for z in (None, 0.0, 0.5)]
+    assert np.ptp(losses) < 1e-4
+
+
 def test_a_redshift_beside_the_truth_costs_less_than_one_far_off():
     right, beside, far = (loss(logits(z), "galaxy", 1.0) for z in (1.0, 1.0007, 1.1))
     assert right < beside < far
