@@ -155,6 +155,12 @@ def test_no_spectra_are_an_empty_table():
     assert len(truth) == 0
 
 
+def test_no_spectra_where_the_library_has_no_light():
+    infrared = Instrument.from_axis(np.arange(9000, 12000, 10.0), "vacuum", name="infrared")
+    with pytest.raises(SettingError, match=r"from 3401 to 10000 Angstrom .* 'infrared' covers 8995 to 11995"):
+        simulate_spectra(2, instrument=infrared)
+
+
 def test_lines_must_have_a_width():
     with pytest.raises(SettingError, match=r"fwhm must be a number from 0\.001, not -1"):
         Instrument.from_axis([5000.0, 5001.0], "air", fwhm=-1)

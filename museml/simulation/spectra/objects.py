@@ -42,7 +42,8 @@ class Objects:
     emission : ndarray, same shape, float32
         The part that is emission lines.
     scale : ndarray, shape (n,), float32
-        Times this, a spectrum is in 1e-20 erg / (s cm2 Angstrom); as many are as bright as in a deep field.
+        Times this, a spectrum is in 1e-20 erg / (s cm2 Angstrom), as bright as the sources of a deep field are,
+        whatever the kind.
     truth : `~astropy.table.Table`
         Columns class, kind, z (masked for nothing) and line (the one that stands out most).
     """
@@ -74,7 +75,7 @@ def draw_objects(n, rng, kinds=None, instrument=MUSE):
         Kind, or kinds to draw from, evenly, or with their shares; by default as in
         ``TRAINING``.
     instrument : Instrument
-        The spectrograph.
+        The spectrograph, from 3401 to 10000 Angstrom in vacuum, where the library has all kinds of objects.
 
     Returns
     -------
@@ -83,18 +84,31 @@ def draw_objects(n, rng, kinds=None, instrument=MUSE):
     Raises
     ------
     SettingError
-        If there is no such kind, or this is no number or no instrument.
+        If there is no such kind, this is no number, or no instrument that sees where the library has light.
     """
     check_number("n", n, 0, example=1000, whole=True)
+    _check_instrument(instrument)
+    span = tuple(instrument.vacuum[[0, -1]])
+    parts = [_clean(draw(rng, min(CHUNK, n - i), kinds, span), rng, instrument) for i in range(0, max(n, 1), CHUNK)]
+    flux, emission, truths = zip(*parts, strict=True)
+    return Objects(np.concatenate(flux), np.concatenate(emission), _brightness(rng, n, instrument), vstack(truths))
+
+
+def _check_instrument(instrument):
+    """Raise `SettingError` unless this is an instrument within the range of the library."""
     if not isinstance(instrument, Instrument):
         raise SettingError(
             f"instrument must be an Instrument, not {instrument!r}; "
             f"take INSTRUMENTS[name], known: {', '.join(INSTRUMENTS)}, or Instrument.from_axis(wave, medium)"
         )
-    span = tuple(instrument.vacuum[[0, -1]])
-    parts = [_clean(draw(rng, min(CHUNK, n - i), kinds, span), rng, instrument) for i in range(0, max(n, 1), CHUNK)]
-    flux, emission, truths = zip(*parts, strict=True)
-    return Objects(np.concatenate(flux), np.concatenate(emission), _brightness(rng, n, instrument), vstack(truths))
+    library = continuum_library()
+    first, last = library.wave[[library.star_start, -1]]
+    blue, red = instrument.edges[[0, -1]]
+    if blue < first or red > last:
+        raise SettingError(
+            f"spectra are simulated from {first:.0f} to {last:.0f} Angstrom (vacuum); instrument {instrument.name!r} "
+            f"covers {blue:.0f} to {red:.0f}: leave out the channels beyond"
+        )
 
 
 def _clean(table, rng, instrument):

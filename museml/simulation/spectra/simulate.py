@@ -42,10 +42,10 @@ def simulate_spectra(
         Kind, or kinds of object to draw from, evenly, or with their shares; see
         ``TRAINING`` for the default.
     instrument : Instrument
-        The spectrograph.
+        The spectrograph, from 3401 to 10000 Angstrom in vacuum.
     snr : (float, float) or None
         Range of the significance, even in the logarithm: of the brightest line, and 7 times the continuum's
-        per channel, in quadrature. None leaves the objects as bright as they are on the sky.
+        per channel, in quadrature. With None they are as bright as sources of a deep field, whatever the exposure.
     exposure_hours : float or (float, float)
         Exposure time, or its range, even in the logarithm.
     blends : float
