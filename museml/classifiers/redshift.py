@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from museml.classification import Classifier, Redshifts
-from museml.classifiers.line_refinement import LineView, refine
+from museml.classifiers.line_refinement import LINE_NAMES, LineView, refine
 from museml.classifiers.modes import RIGHT, Mode, clear, find_mode, ranked
 from museml.classifiers.redshift_blends import second_objects
 from museml.classifiers.redshift_flags import deciding_flags
@@ -113,11 +113,8 @@ def _answer(model, batch, evidence, strip):
     """Return the columns of the table by name, and the flags."""
     modes = _modes(evidence.redshift)
     kind, extended = _kinds(evidence, modes[0])
-    view = LineView.of(strip.values, strip.errors, strip.mask, strip.start, strip.step)
-    lnz, spread, snr = refine(view, modes[0].lnz, modes[0].spread)
-    best = Mode(np.where(extended, lnz, modes[0].lnz), np.where(extended, spread, modes[0].spread), modes[0].p)
+    best, snr = _refined(strip, modes[0], extended)
     flags = deciding_flags(strip, best.lnz, snr, best.p, modes[1].p, extended)
-    snr = np.where(extended[:, None], snr, 0)
     flags |= _blend(second_objects(model, batch, evidence, best, snr), modes)
     columns = {"class": kind, "z": np.expm1(best.lnz), "z_err": best.spread * np.exp(best.lnz), "p": best.p}
     for rank, mode in enumerate(modes[1:], 2):
@@ -127,6 +124,16 @@ def _answer(model, batch, evidence, strip):
             f"p_{rank}": np.where(told, mode.p, np.nan),
         }
     return columns, flags
+
+
+def _refined(strip, mode, extended):
+    """Return the best redshifts, those of galaxies made exact on their lines, and the S/N of the lines."""
+    lnz, spread, snr = mode.lnz.copy(), mode.spread.copy(), np.zeros((len(mode.lnz), len(LINE_NAMES)))
+    rows = np.flatnonzero(extended)
+    if len(rows):
+        view = LineView.of(strip.values[rows], strip.errors[rows], strip.mask[rows], strip.start, strip.step)
+        lnz[rows], spread[rows], snr[rows] = refine(view, lnz[rows], spread[rows])
+    return Mode(lnz, spread, mode.p), snr
 
 
 def _modes(pz):
