@@ -13,6 +13,7 @@ from museml.errors import SettingError
 __all__ = ["train"]
 
 SECTION = "training"
+NOTHING_GAINED = "The training gained nothing: the network is the one that it began with, only its probabilities are calibrated anew."
 
 
 @click.group()
@@ -95,6 +96,6 @@ def _write_report(path, tuned, labelled, spectra):
     }
     history = tuned.model.history
     gained = min(history["val_loss"]) < history["val_loss_before"][0]
-    notes = [] if gained else ["The training gained nothing: the network is the one that it began with."]
+    notes = [] if gained else [NOTHING_GAINED]
     options = {"notes": notes, "facts": facts, "compared": compared, "history": history}
     write_evaluation(path, tuned.answers, labelled, f"Redshifts by a network trained on {spectra}", **options)
