@@ -13,7 +13,9 @@ from museml.errors import SettingError
 __all__ = ["train"]
 
 SECTION = "training"
-NOTHING_GAINED = "The training gained nothing: the network is the one that it began with, with probabilities calibrated anew."
+NOTHING_GAINED = (
+    "The training gained nothing: the network is the one that it began with, with probabilities calibrated anew."
+)
 
 
 @click.group()
