@@ -10,6 +10,7 @@ import numpy as np
 from astropy.io import ascii as text_tables
 from astropy.io import fits
 
+from museml.data.line_profiles import C_KMS
 from museml.data.spectral import to_vacuum
 from museml.errors import InputError
 from museml.output import whole_file
@@ -18,7 +19,6 @@ from museml.simulation.spectra.sampling import gaussian_matrix
 
 __all__ = ["make_library", "write_library"]
 
-LIGHT = 299792.458  # km/s
 START, STOP, STEP = 600.0, 10000.0, 1.5e-4  # of the axis: Angstrom in vacuum, natural logarithm
 STAR_START = 3400.0  # Angstrom
 STELLAR_SIGMA = 70.0  # km/s: resolution of stellar populations, where the library is not coarser by itself
@@ -127,7 +127,7 @@ def stellar_blur(wave):
     The library has a FWHM of about 2.5 Angstrom from 3540 Angstrom (MILES; Falcon-Barroso et al. 2011,
     A&A 532, A95) and of about 1 Angstrom in the ultraviolet.
     """
-    own = np.where(wave < 3541, 1.0, 2.5) / 2.3548 / wave * LIGHT
+    own = np.where(wave < 3541, 1.0, 2.5) / 2.3548 / wave * C_KMS
     return np.sqrt(np.maximum(STELLAR_SIGMA**2 - own**2, 10.0**2))
 
 
@@ -195,7 +195,7 @@ def _blurring(axis, wave, sigma):
     fine = np.exp(np.arange(axis[0] - 40 * STEP, axis[-1] + 40 * STEP, STEP / 3))
     half = STEP / 2
     edges = np.exp(np.append(axis - half, axis[-1] + half))
-    matrix = gaussian_matrix(edges, fine, fine * sigma(fine) / LIGHT)
+    matrix = gaussian_matrix(edges, fine, fine * sigma(fine) / C_KMS)
     norm = matrix @ np.ones(len(fine), np.float32)
     return lambda flux: (matrix @ np.array([np.interp(fine, wave, row) for row in flux]).T) / norm[:, None]
 

@@ -4,6 +4,7 @@ import numpy as np
 from astropy.table import MaskedColumn, Table, vstack
 
 from museml.data.cubes import open_cube
+from museml.data.line_profiles import C_KMS
 from museml.data.linelist import LINES
 from museml.data.psf import DEFAULT_PSF, lsf_fwhm
 from museml.data.spectral import to_air
@@ -12,7 +13,6 @@ from museml.simulation.stamps import continuum_spectrum, continuum_stamp, line_s
 
 __all__ = ["TRUTH", "join", "random_continua", "random_galaxies", "random_lines", "scale_to_snr"]
 
-LIGHT = 299792.458  # km/s
 #: column of a truth table -> (unit, description)
 TRUTH = {
     "id": (None, "number of the line or continuum, from 1"),
@@ -246,7 +246,7 @@ def _companions(cube, x, y, separation, rng):
 
 def _width(wave, velocity):
     """Return the observed FWHM in Angstrom of lines of intrinsic FWHM in km/s."""
-    return np.hypot(lsf_fwhm(wave), wave * velocity / LIGHT)
+    return np.hypot(lsf_fwhm(wave), wave * velocity / C_KMS)
 
 
 def _snr(truth, cube, psf):

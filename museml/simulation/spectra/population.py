@@ -5,10 +5,10 @@ from astropy.table import Table
 
 from museml.errors import SettingError
 from museml.settings import is_number
+from museml.simulation.spectra.lyman import LYALPHA
 
 __all__ = ["KINDS", "SURVEY", "TRAINING", "draw"]
 
-LYALPHA = 1215.67  # Angstrom
 #: shares for training: hard cases are frequent
 TRAINING = {
     "star_forming": 0.38, "passive": 0.11, "lya": 0.17, "lbg": 0.08, "agn2": 0.05, "qso": 0.08, "star": 0.09,

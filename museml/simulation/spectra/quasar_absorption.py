@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from museml.data.line_profiles import C_KMS
 from museml.simulation.spectra.quasar_lines import INTERVENING, TROUGHS
 
 __all__ = ["add_absorption"]
 
-LIGHT = 299792.458  # km/s
 #: shares of quasars with broad absorption (about that of Gibson et al. 2009, ApJ 692, 758), of these with lines of low
 #: ionisation, with associated narrow absorption, and with each of at most two galaxies on the way
 BROAD = 0.1
@@ -49,7 +49,7 @@ def _broad(flux, rng, library):
         depth, power = rng.exponential(1.2, n).clip(0.2, 6), rng.uniform(2, 5, n)
         for line in TROUGHS:
             tau = depth * line.strength * (low[chosen] | line.high) * rng.uniform(0.6, 1.2, n)
-            _dim(flux, quasars[chosen], np.log(line.wave) - velocity / LIGHT, sigma, tau, library, power)
+            _dim(flux, quasars[chosen], np.log(line.wave) - velocity / C_KMS, sigma, tau, library, power)
 
 
 def _associated(flux, rng, library):
@@ -60,7 +60,7 @@ def _associated(flux, rng, library):
     low = rng.random(n) < 0.3
     for line in INTERVENING:
         tau = depth * line.strength * (low | line.high)
-        _dim(flux, quasars, np.log(line.wave) - velocity / LIGHT, sigma, tau, library)
+        _dim(flux, quasars, np.log(line.wave) - velocity / C_KMS, sigma, tau, library)
 
 
 def _on_the_way(flux, rng, z, library):
@@ -78,9 +78,9 @@ def _dim(flux, rows, centre, sigma, tau, library, power=2.0):
     """Multiply rows with a trough each: centre in ln(wavelength), width in km/s, optical depth, power of its shape."""
     if len(rows) == 0:
         return
-    half = int(REACH * sigma.max() / (LIGHT * library.step)) + 1
+    half = int(REACH * sigma.max() / (C_KMS * library.step)) + 1
     place = (centre - library.ln_wave[0]) / library.step
     pixel = np.round(place).astype(int)[:, None] + np.arange(-half, half + 1)
-    offset = np.abs(pixel - place[:, None]) * (LIGHT * library.step) / sigma[:, None]
+    offset = np.abs(pixel - place[:, None]) * (C_KMS * library.step) / sigma[:, None]
     factor = np.exp(-tau[:, None] * np.exp(-0.5 * offset.clip(max=20) ** np.reshape(power, (-1, 1))))
     flux[rows[:, None], pixel.clip(0, flux.shape[1] - 1)] *= factor.astype(np.float32)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from museml.data.line_profiles import C_KMS
 from museml.simulation.spectra.library import continuum_library
 from museml.simulation.spectra.quasar_absorption import add_absorption
 from museml.simulation.spectra.quasar_lines import BROAD, IRON, NARROW
@@ -9,7 +10,6 @@ from museml.simulation.spectra.stellar import stellar_continua
 
 __all__ = ["quasar_spectra"]
 
-LIGHT = 299792.458  # km/s
 EIGENSPECTRA = 0.45  # share of quasars drawn from eigenspectra; the others are power laws with lines
 SCATTER = {"high": (0.22, 0.12, 0.08), "low": (0.2, 0.12, 0.08)}  # of their coefficients
 SPLICE = (3000.0, 4000.0)  # Angstrom: where the low-redshift eigenspectra take over
@@ -134,14 +134,14 @@ def _add_broad(flux, continuum, rng, line, strength, width, library):
 
 def _add_gaussian(flux, continuum, wave, equivalent_width, sigma, library, shift=0.0):
     """Add a line of given equivalent width (Angstrom), width and shift (km/s) to each spectrum."""
-    centre = np.log(wave) + np.asarray(shift) / LIGHT
-    reach = 5 * sigma.max(initial=0) / LIGHT + np.abs(centre - np.log(wave)).max(initial=0)
+    centre = np.log(wave) + np.asarray(shift) / C_KMS
+    reach = 5 * sigma.max(initial=0) / C_KMS + np.abs(centre - np.log(wave)).max(initial=0)
     at = slice(*np.searchsorted(library.ln_wave, [np.log(wave) - reach, np.log(wave) + reach]))
     if at.start == at.stop:
         return
-    spread = (sigma / LIGHT).astype(np.float32)[:, None]
+    spread = (sigma / C_KMS).astype(np.float32)[:, None]
     offset = (library.ln_wave[at] - np.broadcast_to(centre, len(flux))[:, None]).astype(np.float32) / spread
-    peak = equivalent_width / (np.sqrt(2 * np.pi) * wave * sigma / LIGHT)
+    peak = equivalent_width / (np.sqrt(2 * np.pi) * wave * sigma / C_KMS)
     level = continuum[:, np.searchsorted(library.ln_wave, np.log(wave))]
     flux[:, at] += (peak * level).astype(np.float32)[:, None] * np.exp(-0.5 * offset**2)
 

@@ -8,6 +8,7 @@ from scipy import fft
 from scipy.sparse import csr_matrix
 from scipy.special import ndtr
 
+from museml.data.line_profiles import C_KMS
 from museml.data.spectral import to_air
 
 __all__ = ["broaden", "gaussian_matrix", "to_observed"]
@@ -15,7 +16,6 @@ __all__ = ["broaden", "gaussian_matrix", "to_observed"]
 REACH = 4.0  # sigmas to which a Gaussian is followed
 MARGIN = 8  # pixels of the fine axis beyond the ends of the spectrograph, besides the reach
 SHARPEST = 0.6  # standard deviation in steps of the rest-frame axis, below which its samples would stand apart
-LIGHT = 299792.458  # km/s
 
 
 def to_observed(ln_wave, flux, z, instrument):
@@ -62,7 +62,7 @@ def broaden(flux, sigma, step):
     -------
     ndarray, shape (n, pixels), float32
     """
-    pixels = np.asarray(sigma, np.float32) / (LIGHT * step)
+    pixels = np.asarray(sigma, np.float32) / (C_KMS * step)
     length = fft.next_fast_len(flux.shape[1] + int(REACH * pixels.max(initial=0)) + 1, real=True)
     frequency = np.linspace(0, np.pi, length // 2 + 1, dtype=np.float32)
     transform = fft.rfft(np.asarray(flux, np.float32), length, axis=1)

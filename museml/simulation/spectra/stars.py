@@ -3,6 +3,7 @@
 import numpy as np
 from astropy.modeling.physical_models import BlackBody
 
+from museml.data.line_profiles import C_KMS
 from museml.simulation.spectra.library import continuum_library
 
 __all__ = ["SHARES", "star_spectra", "white_dwarfs"]
@@ -16,7 +17,6 @@ ACTIVE = 0.3  # share of M stars with emission lines
 #: emission lines of active M stars: vacuum wavelength in Angstrom, flux relative to Halpha
 ACTIVITY = ((6564.61, 1.0), (4862.69, 0.35), (4341.69, 0.2), (4102.9, 0.12), (3969.59, 0.12), (3934.78, 0.12))
 ACTIVITY_SIGMA = 50.0  # km/s
-LIGHT = 299792.458  # km/s
 #: bins of age of the stellar populations that stand for hot stars, whose light theirs is
 HOT = {"O": (0, 4), "B": (5, 10)}
 #: lines of white dwarfs: vacuum wavelength in Angstrom, depth, half width in Angstrom
@@ -130,7 +130,7 @@ def _active(flux, rng, wave):
     width = np.exp(rng.normal(np.log(4.0), 0.6, len(rows)))  # equivalent width of Halpha, Angstrom
     level = flux[rows, np.searchsorted(wave, ACTIVITY[0][0] + 30)]
     for centre, ratio in ACTIVITY:
-        sigma = centre * ACTIVITY_SIGMA / LIGHT
+        sigma = centre * ACTIVITY_SIGMA / C_KMS
         profile = np.exp(-0.5 * ((wave - centre) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
         flux[rows] += ((width * ratio * level)[:, None] * profile).astype(np.float32)
     return flux

@@ -7,12 +7,12 @@ from astropy.cosmology import Planck18
 
 from museml.errors import SettingError
 from museml.simulation.spectra.library import continuum_library
+from museml.simulation.spectra.lyman import LIMIT
 from museml.simulation.spectra.sampling import broaden
 
 __all__ = ["HISTORIES", "KINDS", "History", "calzetti", "cosmic_age", "stellar_continua"]
 
 BIRTH = 1.0e7  # years for which stars stay in their birth clouds (Charlot & Fall 2000, ApJ 539, 718)
-LYMAN_LIMIT = 911.75
 SIGMAS = (30.0, 350.0)  # km/s
 CALZETTI_RV = 4.05  # attenuation in V over colour excess (Calzetti et al. 2000)
 
@@ -119,7 +119,7 @@ def stellar_continua(rng, n, z, kind, library=None):
     flux = _light(rng, mass, dust, library)
     sigma = (drawn["sigma"][:, 0] * 10 ** rng.normal(0, drawn["sigma"][:, 1])).clip(*SIGMAS)
     flux = broaden(flux, np.sqrt(np.maximum(sigma**2 - library.sigma**2, 0)), library.step)
-    flux[:, : np.searchsorted(library.ln_wave, np.log(LYMAN_LIMIT))] = 0
+    flux[:, : np.searchsorted(library.ln_wave, np.log(LIMIT))] = 0
     inside = slice(*np.searchsorted(library.ln_wave, np.log([1200, 8000])))
     return np.maximum(flux, 0) / np.mean(flux[:, inside], axis=1, keepdims=True)
 
