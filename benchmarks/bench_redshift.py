@@ -18,7 +18,7 @@ import redshift_scores as scores
 from astropy.table import Table
 from redshift_neutrality import neutrality
 from redshift_readable import readable
-from redshift_rivals import RIVALS, answers_of, available, make_rival
+from redshift_rivals import ASKED, RIVALS, answers_of, available, make_rival
 from redshift_sets import SETS
 from redshift_speed import speed
 
@@ -112,6 +112,7 @@ def main():
         for name, labelled in found.items()
         if labelled is not None
         for rival in options.rivals
+        if name in ASKED.get(rival, SETS)
     }
     made = tables(asked)
     made |= readable(made)

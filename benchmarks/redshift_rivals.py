@@ -14,12 +14,14 @@ from museml import Redshifts, get_classifier
 from museml.classifiers.nmf_grid import REST, STEP
 from museml.data.spectral import to_vacuum
 
-__all__ = ["RIVALS", "answers_of", "available", "make_rival"]
+__all__ = ["ASKED", "RIVALS", "answers_of", "available", "make_rival"]
 
 #: name -> most spectra of a set that it is asked, since some are slow
 RIVALS = {"redshift": 3000, "nmf": 1000, "templates": 500, "lines": 300, "redrock": 160}
 #: pixels that redrock wants on both sides of the galaxies, since it goes beyond no template
 PAD = (2000, 600)
+#: sets that a slow rival is asked; others are asked all
+ASKED = {"redrock": ("simulations", "muse", "sdss")}
 CLASSES = {"GALAXY": "galaxy", "QSO": "QSO", "STAR": "star"}
 
 
