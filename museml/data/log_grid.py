@@ -8,6 +8,7 @@ from astropy import units as u
 from scipy.sparse import csr_array
 
 from museml.data.spectral import to_vacuum
+from museml.errors import InputError
 
 __all__ = ["DLN", "PIXELS", "START", "is_placed", "log_axis", "nearest_start", "start_of", "to_log_grid"]
 
@@ -64,8 +65,15 @@ def to_log_grid(batch, start=None):
     -------
     `~museml.Batch`
         On `log_axis`, in vacuum; pixels with less than half of valid data are masked.
+
+    Raises
+    ------
+    InputError
+        If the wavelengths do not increase.
     """
     wave = to_vacuum(batch.axis.to_value(u.Angstrom), batch.medium)
+    if not np.all(np.diff(wave) > 0):
+        raise InputError("the wavelengths of a batch must increase; these do not: sort its channels")
     if start is None:
         start = start_of(batch) if is_placed(batch) else _default_start(wave)
     start = nearest_start(start)

@@ -5,6 +5,7 @@ from astropy import units as u
 from museml.data.batch import Batch
 from museml.data.log_grid import PIXELS, START, is_placed, log_axis, nearest_start, start_of, to_log_grid
 from museml.data.spectral import to_air
+from museml.errors import InputError
 
 WAVE = 4750 + 1.25 * np.arange(3681)
 
@@ -70,3 +71,8 @@ def test_spectra_on_the_axis_stay_as_they_are():
     assert is_placed(placed)
     assert to_log_grid(placed) is placed
     assert placed.values.shape == (1, PIXELS)
+
+
+def test_wavelengths_must_increase():
+    with pytest.raises(InputError, match="the wavelengths of a batch must increase; these do not: sort its channels"):
+        to_log_grid(make_batch(np.ones(len(WAVE)), WAVE[::-1]))
