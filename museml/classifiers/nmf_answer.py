@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from museml.classifiers.modes import RIGHT, Grid, clear, find_mode
+from museml.classifiers.modes import RIGHT, Grid, clear, find_mode, ranked
 from museml.classifiers.nmf_basis import KINDS
 from museml.classifiers.nmf_grid import STEP, trials
 from museml.classifiers.nmf_posterior import log_chances
@@ -56,12 +56,12 @@ class Chances:
         return np.where(shares.max(axis=0) > 0.5, names[shares.argmax(axis=0)], "unknown")
 
     def modes(self):
-        """Return the three best redshifts."""
+        """Return the three best redshifts, the most probable first."""
         pz, found = self.pz, []
         for _ in range(3):
             found.append(find_mode(pz, GRID))
             pz = clear(pz, GRID, found[-1])
-        return found
+        return ranked(found)
 
 
 def quality(evidence):
