@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 import warnings
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -27,6 +28,8 @@ __all__ = ["Model", "ModelCard", "load_model"]
 
 #: rows that the compiled function takes at once; what is left over goes into the smallest that holds it
 ROWS = (4, 32, 128)
+#: a network is built once, also when several threads ask for it
+BUILDING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -218,8 +221,13 @@ class Model:
         with whole_file(path) as part:
             asdf.AsdfFile({"model": self}).write_to(part)
 
-    @cached_property
+    @property
     def _compiled(self):
+        with BUILDING:
+            return self._function
+
+    @cached_property
+    def _function(self):
         return compile_network(self.network)
 
     def _check_input(self, batch):

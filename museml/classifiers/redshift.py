@@ -1,10 +1,12 @@
 """Redshift and class of spectra by a network that sees all redshifts at once."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
+from astropy.table import vstack
 
 from museml.classification import Classifier, Redshifts
 from museml.classifiers.line_refinement import LINE_NAMES, LineView, refine
@@ -26,6 +28,8 @@ UNKNOWN = "unknown"
 FEWEST = 150
 #: networks learn from p(z) that is smoothed by this, in cells; the least standard deviation of a mode without it
 BLUR, SHARPEST = 0.7, 0.25
+#: spectra that a thread works on at once, and threads: while one waits for the network, the other does the rest
+CHUNK, THREADS = 128, 2
 #: redshifts less probable than this are not told
 LEAST = 1e-4
 
@@ -74,6 +78,11 @@ class RedshiftClassifier(Classifier):
         """Return the `~museml.Redshifts` of a batch of spectra."""
         self.check_settings()
         model = _model(self.model)
+        chunks = [batch.rows(i, i + CHUNK) for i in range(0, len(batch), CHUNK)] or [batch]
+        with ThreadPoolExecutor(THREADS) as pool:
+            return vstack(list(pool.map(partial(self._predict_chunk, model), chunks)))
+
+    def _predict_chunk(self, model, batch):
         evidence, strip = _look(model, batch)
         evidence = evidence.weighted(prior_weights(self.prior, GRID.lnz).astype(np.float32))
         known = np.count_nonzero(~strip.mask, axis=1) >= FEWEST

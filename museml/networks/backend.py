@@ -80,11 +80,11 @@ def compile_network(network):
     Parameters
     ----------
     network : `keras.Model`
-        Its inference mode is used. The function should always be given the same shape.
+        Its inference mode is used. The function should always be given the same shape; several threads may
+        use it at a time.
     """
     compilers = {"tensorflow": _compile_tensorflow, "jax": _compile_jax}
-    function = compilers.get(load_keras().backend.backend(), _uncompiled)(network)
-    return lambda values: to_array(function(values))
+    return compilers.get(load_keras().backend.backend(), _uncompiled)(network)
 
 
 def to_array(tensor):
@@ -119,7 +119,8 @@ def _padded_part(function, part, rows):
 def _compile_tensorflow(network):
     import tensorflow as tf
 
-    return tf.function(lambda values: network(values, training=False), autograph=False)
+    function = tf.function(lambda values: network(values, training=False), autograph=False)
+    return lambda values: function(values).numpy()
 
 
 def _compile_jax(network):
@@ -127,8 +128,9 @@ def _compile_jax(network):
 
     trainable = [variable.value for variable in network.trainable_variables]
     others = [variable.value for variable in network.non_trainable_variables]
-    return jax.jit(lambda values: network.stateless_call(trainable, others, values, training=False)[0])
+    function = jax.jit(lambda values: network.stateless_call(trainable, others, values, training=False)[0])
+    return lambda values: np.asarray(function(values))
 
 
 def _uncompiled(network):
-    return lambda values: network(values, training=False)
+    return lambda values: to_array(network(values, training=False))
