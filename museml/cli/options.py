@@ -16,6 +16,7 @@ __all__ = [
     "detector_option",
     "jobs_option",
     "read_config",
+    "read_toml",
     "set_option",
     "settings",
 ]
@@ -54,14 +55,19 @@ def read_config(path):
     """
     if path is None:
         return {}
-    try:
-        sections = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingError(f"--config must name a TOML file; {path!r} cannot be read: {error}; correct it") from error
+    sections = read_toml(path)
     for name, section in sections.items():
         if name not in SECTIONS or not isinstance(section, dict):
             raise SettingError(f"a configuration has the sections [detector] and [classifier]; {path!r} has {name!r}")
     return sections
+
+
+def read_toml(path):
+    """Return what is in the TOML file that --config names, or raise `SettingError` if it cannot be read."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingError(f"--config must name a TOML file; {path!r} cannot be read: {error}; correct it") from error
 
 
 def settings(kind, name, default, sections, assignments, *, alone=False):

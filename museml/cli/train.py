@@ -1,12 +1,11 @@
 """``museml train``: a model of one's own, from labelled spectra."""
 
-import tomllib
 from pathlib import Path
 
 import click
 
 from museml.cli.labelled import labelled_options, open_labelled, read_depths
-from museml.cli.options import assignment
+from museml.cli.options import assignment, read_toml
 from museml.cli.score import print_scores
 from museml.errors import SettingError
 
@@ -69,10 +68,7 @@ def _section(path):
     """Return the section [training] of a TOML file."""
     if path is None:
         return {}
-    try:
-        sections = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingError(f"--config must name a TOML file; {path!r} cannot be read: {error}; correct it") from error
+    sections = read_toml(path)
     if set(sections) != {SECTION} or not isinstance(sections[SECTION], dict):
         raise SettingError(f"a configuration of a training has the section [{SECTION}]; {path!r} has {list(sections)}")
     return sections[SECTION]
