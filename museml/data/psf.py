@@ -9,7 +9,7 @@ from numpy.polynomial import Polynomial
 
 from museml.errors import InputError, SettingError
 
-__all__ = ["DEFAULT_PSF", "PSF", "as_psf", "lsf_fwhm", "read_psf"]
+__all__ = ["DEFAULT_PSF", "PSF", "as_psf", "cube_psf", "lsf_fwhm", "read_psf"]
 
 SUBPIXELS = np.arange(-0.4, 0.5, 0.2)  # where a pixel is sampled along each axis
 
@@ -115,6 +115,33 @@ def as_psf(value):
     if not fwhm > 0:
         raise SettingError(f"psf must be a PSF or a FWHM above 0 arcsec, not {value!r}; give for example psf=0.7")
     return PSF(fwhm)
+
+
+def cube_psf(cube, setting=None):
+    """Return the PSF to be used for a cube, and where it comes from.
+
+    Parameters
+    ----------
+    cube : `~museml.data.cubes.CubeData`
+    setting : PSF or float
+        The PSF or its FWHM in arcsec, which overrules all else.
+
+    Returns
+    -------
+    psf : PSF
+    origin : str
+        'setting', 'header' or 'default'.
+
+    Raises
+    ------
+    SettingError
+        If the setting is neither a PSF nor a positive width.
+    """
+    if setting is not None:
+        return as_psf(setting), "setting"
+    if cube.psf is not None:
+        return cube.psf, "header"
+    return DEFAULT_PSF, "default"
 
 
 def lsf_fwhm(wave):
