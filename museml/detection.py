@@ -42,6 +42,8 @@ class Detections(FixedTable):
         Field("score", "f8", "what the list is ranked by; higher is surer", None, "stat.value"),
         Field("n_false", "f8", "expected number of false detections scored at least as high", None, "stat.value"),
         Field("p_real", "f8", "probability that it is real and not a residual", None, "stat.probability", True),
+        Field("z", "f8", "redshift of the source by its set of lines", None, "src.redshift", True),
+        Field("p_z", "f8", "probability that the source is real and has this redshift", None, "stat.probability", True),
         Field("flags", "i4", "bits of museml.errors.DetectionFlag", None, "meta.code"),
     )  # fmt: skip
 

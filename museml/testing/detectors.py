@@ -90,6 +90,8 @@ def _possible(table, data):
         "score": (np.isfinite(table["score"]), "finite"),
         "n_false": (np.isfinite(table["n_false"]) & (table["n_false"] >= 0), "finite and not negative"),
         "p_real": ((table["p_real"] >= 0) & (table["p_real"] <= 1), "between 0 and 1"),
+        "z": (table["z"] > -1, "more than -1"),
+        "p_z": ((table["p_z"] >= 0) & (table["p_z"] <= 1), "between 0 and 1"),
         "source": (table["source"] >= 1, "counted from 1"),
         "flags": (table["flags"] >= 0, "bits of museml.errors.DetectionFlag"),
     }  # fmt: skip

@@ -198,6 +198,8 @@ IMPOSSIBLE = {
     "flux_err": lambda err: -err,
     "n_false": lambda n: -n,
     "p_real": lambda p: 1.5,
+    "z": lambda z: -1.5,
+    "p_z": lambda p: -0.1,
     "source": lambda source: 0,
     "flags": lambda flags: -1,
 }
