@@ -14,6 +14,7 @@ __all__ = ["IDEAL", "Conditions", "Observation", "observe"]
 
 SHORT = 0.25  # hours: the exposure whose noise is the instrument's floor and sky
 SKY_SNR = 60.0  # of the sky itself per channel between lines in one hour
+CHUNK = 512  # spectra observed at once; bounds the memory
 LEAST = 1e-6  # of what is drawn evenly in the logarithm
 #: least and greatest value of the conditions that are ranges
 RANGES = {
@@ -74,7 +75,7 @@ class Conditions:
         Share of spectra in which strong sky lines are masked.
     """
 
-    snr: tuple = (2.0, 200.0)
+    snr: tuple = (3.0, 200.0)
     exposure_hours: tuple = (0.25, 140.0)
     noise_scatter: float = 0.2
     source_noise: float = 1.0
@@ -164,6 +165,15 @@ def observe(flux, rng, instrument=MUSE, conditions=None, amplitude=None, exposur
     n = len(flux)
     hours = between(rng, conditions.exposure_hours, n) if exposure_hours is None else exposure_hours
     amplitude = between(rng, conditions.snr, n) if amplitude is None else np.asarray(amplitude, np.float32)
+    starts = range(0, max(n, 1), CHUNK)
+    parts = [(part[i : i + CHUNK] for part in (flux, amplitude, hours)) for i in starts]
+    seen = (_observe(*part, rng, instrument, conditions) for part in parts)
+    return Observation(*map(np.concatenate, zip(*seen, strict=True)), amplitude, hours)
+
+
+def _observe(flux, amplitude, hours, rng, instrument, conditions):
+    """Return values, errors, mask and true noise of some spectra."""
+    n = len(flux)
     clean = flux.astype(np.float32) * amplitude[:, None]
     power, contrast = noise_shape(rng, hours, conditions.noise_scatter)
     sigma = with_photons(instrument.noise(power, contrast), clean, hours, conditions.source_noise)
@@ -176,7 +186,7 @@ def observe(flux, rng, instrument=MUSE, conditions=None, amplitude=None, exposur
     errors = reported(rng, sigma, contrast, instrument, conditions)
     mask = gaps(rng, n, instrument, conditions) | struck
     values[mask] = errors[mask] = 0
-    return Observation(values, errors, mask, sigma, amplitude, hours)
+    return values, errors, mask, sigma
 
 
 def between(rng, limits, n):

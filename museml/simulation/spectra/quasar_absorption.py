@@ -1,4 +1,4 @@
-"""Absorption in the spectra of quasars: broad, associated, and by galaxies on the way."""
+"""Absorption in the spectra of quasars by gas of their own: broad and associated."""
 
 import numpy as np
 
@@ -8,17 +8,16 @@ from museml.simulation.spectra.quasar_lines import INTERVENING, TROUGHS
 __all__ = ["add_absorption"]
 
 #: shares of quasars with broad absorption (about that of Gibson et al. 2009, ApJ 692, 758), of these with lines of low
-#: ionisation, with associated narrow absorption, and with each of at most two galaxies on the way
+#: ionisation, and with associated narrow absorption
 BROAD = 0.1
 LOW = 0.15
 ASSOCIATED = 0.12
-ON_THE_WAY = 0.25
 #: probabilities of a first, second and third trough
 COMPONENTS = (1.0, 0.5, 0.3)
 REACH = 4.0  # widths to which a trough is followed
 
 
-def add_absorption(flux, rng, z, library):
+def add_absorption(flux, rng, library):
     """Dim spectra of quasars at rest, in place.
 
     Parameters
@@ -27,15 +26,11 @@ def add_absorption(flux, rng, z, library):
         The spectra.
     rng : `~numpy.random.Generator`
         Source of randomness.
-    z : ndarray, shape (n,)
-        Redshifts; galaxies on the way are closer.
     library : Library
         Its axis is that of the spectra.
     """
     _broad(flux, rng, library)
     _associated(flux, rng, library)
-    for _ in range(2):
-        _on_the_way(flux, rng, z, library)
 
 
 def _broad(flux, rng, library):
@@ -61,17 +56,6 @@ def _associated(flux, rng, library):
     for line in INTERVENING:
         tau = depth * line.strength * (low | line.high)
         _dim(flux, quasars, np.log(line.wave) - velocity / C_KMS, sigma, tau, library)
-
-
-def _on_the_way(flux, rng, z, library):
-    """Narrow lines of a galaxy anywhere between the quasar and us."""
-    quasars = np.flatnonzero(rng.random(len(flux)) < ON_THE_WAY)
-    n = len(quasars)
-    ratio = np.log1p(z[quasars]) - np.log1p(z[quasars] * rng.uniform(0.2, 1, n))
-    sigma, depth, low = rng.uniform(30, 130, n), rng.exponential(1.0, n).clip(0.1, 6), rng.random(n) < 0.6
-    for line in INTERVENING:
-        tau = depth * line.strength * np.where(line.high, ~low, low)
-        _dim(flux, quasars, np.log(line.wave) - ratio, sigma, tau, library)
 
 
 def _dim(flux, rows, centre, sigma, tau, library, power=2.0):

@@ -43,7 +43,7 @@ def quasar_spectra(rng, n, z, library=None):
     from_basis = rng.random(n) < EIGENSPECTRA
     flux[from_basis] = _eigenspectra(rng, from_basis.sum(), library)
     flux[~from_basis] = _parametric(rng, (~from_basis).sum(), library)
-    add_absorption(flux, rng, z, library)
+    add_absorption(flux, rng, library)
     _redden(flux, rng, library)
     _add_host(flux, rng, z, library)
     inside = slice(*np.searchsorted(library.ln_wave, np.log([1200, 8000])))
