@@ -9,10 +9,10 @@ from museml.simulation.spectra.lyman import LYALPHA
 
 __all__ = ["KINDS", "SURVEY", "TRAINING", "draw"]
 
-#: shares for training: hard cases are frequent
+#: shares for training: hard cases are frequent, and empty spectra more so than objects too faint to be seen
 TRAINING = {
-    "star_forming": 0.38, "passive": 0.11, "lya": 0.17, "lbg": 0.08, "agn2": 0.05, "qso": 0.08, "star": 0.09,
-    "nothing": 0.04,
+    "star_forming": 0.35, "passive": 0.10, "lya": 0.155, "lbg": 0.075, "agn2": 0.045, "qso": 0.075, "star": 0.08,
+    "nothing": 0.12,
 }  # fmt: skip
 #: shares in a deep blank field (Inami et al. 2017, A&A 608, A2, rounded)
 SURVEY = {

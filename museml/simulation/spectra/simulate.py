@@ -25,7 +25,7 @@ def simulate_spectra(
     *,
     kinds=None,
     instrument=MUSE,
-    snr=(2.0, 200.0),
+    snr=(3.0, 200.0),
     exposure_hours=(0.25, 140.0),
     blends=0.0,
     conditions=None,
