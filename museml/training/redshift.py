@@ -60,6 +60,11 @@ class Pool:
         part = slice(start, stop)
         return Pool(self.flux[part], self.classes[part], self.z[part], self.instrument)
 
+    def answerable(self, start=None):
+        """Return which objects have an answer in a window; all of them, if none of them has."""
+        inside = np.isnan(self.z) | _inside(bins.bin_of(np.nan_to_num(self.z), start or START))
+        return inside if inside.any() else ~inside
+
 
 def make_pool(n, seed=0, instrument="MUSE-extended", kinds=None):
     """Simulate clean spectra."""
@@ -93,10 +98,10 @@ def simulated_draw(pool, conditions=None, blends=0.1, mode=0.85, shifted=0.25, b
     """
 
     def draw(rng, n):
-        batch, targets = observed(pool, rng, n, conditions, blends, mode)
+        start = nearest_start(START * np.exp(rng.uniform(-0.28, 0.1))) if rng.random() < shifted else None
+        batch, targets = observed(pool, rng, n, conditions, blends, mode, start)
         batch = _in_pairs(batch) if rng.random() < binned else batch
-        start = START * np.exp(rng.uniform(-0.28, 0.1)) if rng.random() < shifted else None
-        placed = to_log_grid(batch, start and nearest_start(start))
+        placed = to_log_grid(batch, start)
         return redshift_inputs(placed), redshift_targets(*targets, start_of(placed))
 
     return draw
@@ -108,9 +113,13 @@ def mixed_draw(draws):
     return lambda rng, n: draws[rng.choice(len(draws), p=shares)][0](rng, n)
 
 
-def observed(pool, rng, n, conditions=None, blends=0.1, mode=0.85):
-    """Draw spectra of a pool and observe them as `simulated_draw` does; return a Batch, and classes, z and z_2."""
-    instrument, rows = INSTRUMENTS[pool.instrument], np.sort(rng.choice(len(pool), n, replace=n > len(pool)))
+def observed(pool, rng, n, conditions=None, blends=0.1, mode=0.85, start=None):
+    """Draw spectra of a pool and observe them as `simulated_draw` does; return a Batch, and classes, z and z_2.
+
+    With the start of a window, only objects whose redshift is among its bins are drawn.
+    """
+    instrument, among = INSTRUMENTS[pool.instrument], np.flatnonzero(pool.answerable(start))
+    rows = np.sort(rng.choice(among, n, replace=n > len(among)))
     mixed, partner, _ = blend(pool.flux[rows], rng, blends)
     seen = observe(mixed, rng, instrument, conditions or Conditions())
     second = np.where(partner < 0, np.nan, pool.z[rows][partner])

@@ -3,6 +3,7 @@
 import json
 import queue
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["ahead", "fit_redshift"]
 
 WARM = 0.03  # of all steps, in which the rate rises
 AHEAD = 4  # batches that are made ready before they are needed
+AHEAD_NAME = "museml-ahead"  # of the thread that makes them
 
 
 def fit_redshift(
@@ -60,7 +62,7 @@ def fit_redshift(
     resume : bool
         Go on from the checkpoint, if it is there.
     progress : bool
-        Show a bar on stderr.
+        Show a bar on stderr, if that is a terminal.
 
     Returns
     -------
@@ -71,10 +73,13 @@ def fit_redshift(
     state = _State(network, checkpoint, patience)
     if resume and checkpoint and Path(checkpoint).is_file():
         state.load()
-    with tqdm(total=epochs * steps, initial=state.epoch * steps, disable=not progress, unit="step") as bar:
+    with tqdm(
+        total=epochs * steps, initial=state.epoch * steps, disable=None if progress else True, unit="step"
+    ) as bar:
         while state.epoch < epochs and not state.stopped:
             rng = np.random.default_rng((seed, state.epoch))
-            losses = [_step(network, batch, bar) for batch in ahead(draw, rng, steps, batch_size)]
+            with closing(ahead(draw, rng, steps, batch_size)) as batches:
+                losses = [_step(network, batch, bar) for batch in batches]
             state.add(float(np.mean(losses)), validation_loss(network, validation, batch_size, loss))
             bar.set_postfix(loss=f"{state.history['loss'][-1]:.4f}", val=f"{state.history['val_loss'][-1]:.4f}")
     return state.finish()
@@ -98,21 +103,34 @@ def _step(network, batch, bar):
 
 
 def ahead(draw, rng, steps, size):
-    """Draw batches in another thread, a few ahead."""
-    waiting = queue.Queue(AHEAD)
+    """Draw batches in another thread, a few ahead; it ends with the one that takes them."""
+    waiting, room, over = queue.Queue(), threading.Semaphore(AHEAD), threading.Event()
 
     def work():
         try:
             for _ in range(steps):
+                room.acquire()
+                if over.is_set():
+                    return
                 waiting.put(draw(rng, size))
         except BaseException as error:  # handed over to the thread that waits
             waiting.put(error)
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=work, name=AHEAD_NAME, daemon=True).start()
+    try:
+        yield from _taken(waiting, room, steps)
+    finally:
+        over.set()
+        room.release()
+
+
+def _taken(waiting, room, steps):
+    """Take batches, or raise the error that came instead of one."""
     for _ in range(steps):
         batch = waiting.get()
         if isinstance(batch, BaseException):
             raise batch
+        room.release()
         yield batch
 
 

@@ -1,6 +1,9 @@
 """Pools of clean spectra on disk, made in parts so that a stopped simulation goes on."""
 
+import hashlib
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from museml.output import whole_file
+from museml.simulation.spectra.library import SHIPPED
 from museml.training.redshift import Pool, make_pool
 
 __all__ = ["read_pool"]
@@ -35,7 +39,7 @@ def read_pool(folder, n, seed, instrument, processes=1):
     -------
     Pool
     """
-    name = "-".join([instrument, *map(str, seed)])
+    name = "-".join([instrument, *map(str, seed), _simulator()])
     paths = [Path(folder) / f"{name}-{i:04d}.npz" for i in range(-(-n // PART))]
     missing = [(path, (*seed, i), instrument) for i, path in enumerate(paths) if not path.is_file()]
     if missing:
@@ -43,8 +47,17 @@ def read_pool(folder, n, seed, instrument, processes=1):
     return _joined(paths, n, instrument)
 
 
+@cache
+def _simulator():
+    """Return what tells one state of the simulator from another, so that nothing older is used."""
+    package = files("museml.simulation.spectra")
+    sources = sorted((path for path in package.iterdir() if path.suffix == ".py"), key=str)
+    parts = [path.read_bytes() for path in sources]
+    return hashlib.sha256(b"".join([*parts, SHIPPED.read_bytes()])).hexdigest()[:8]
+
+
 def _simulate(jobs, processes):
-    bar = {"desc": f"simulating {jobs[0][2]}", "unit": "part", "total": len(jobs)}
+    bar = {"desc": f"simulating {jobs[0][2]}", "unit": "part", "total": len(jobs), "disable": None}
     if processes < 2:
         for _ in tqdm(map(_write, jobs), **bar):
             pass

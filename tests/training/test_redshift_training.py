@@ -1,9 +1,13 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 
 from museml.data import redshift_bins as bins
 from museml.data.log_grid import START, nearest_start
 from museml.networks.backend import load_keras, to_array
+from museml.training import redshift_pool
 from museml.training.redshift import (
     Pool,
     make_pool,
@@ -14,7 +18,7 @@ from museml.training.redshift import (
     simulated_draw,
 )
 from museml.training.redshift_calibration import fit_redshift_calibration, near
-from museml.training.redshift_fit import fit_redshift
+from museml.training.redshift_fit import AHEAD_NAME, ahead, fit_redshift
 from museml.training.redshift_pool import read_pool
 from museml.training.redshift_scores import first_answers
 
@@ -88,6 +92,32 @@ def test_the_nominal_mode_does_not_see_the_blue(pool):
     batch, _ = observed(pool, np.random.default_rng(0), 8, mode=1.0)
     assert batch.mask[:, batch.axis.value < 4749].all()
     assert not batch.mask.all(axis=1).any()
+
+
+def test_in_a_shifted_window_all_objects_have_an_answer(pool):
+    for wave in (3600, 5000):
+        start = nearest_start(wave)
+        _, (_, z, _) = observed(pool, np.random.default_rng(0), 20, start=start)
+        place = bins.bin_of(z[np.isfinite(z)], start)
+        assert np.all((place > -1) & (place < bins.N_BINS))
+
+
+def test_a_pool_of_another_simulator_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(redshift_pool, "PART", 2)
+    read_pool(tmp_path, 2, (1,), "MUSE-extended")
+    monkeypatch.setattr(redshift_pool, "_simulator", lambda: "another")
+    read_pool(tmp_path, 2, (1,), "MUSE-extended")
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+def test_drawing_ahead_ends_with_the_one_who_takes():
+    batches = ahead(tiny_draw, np.random.default_rng(0), 1000, 2)
+    next(batches)
+    batches.close()
+    deadline = time.monotonic() + 10
+    while any(thread.name == AHEAD_NAME for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_pool_on_disk_goes_on_where_it_was(tmp_path, monkeypatch):

@@ -76,10 +76,14 @@ class Library:
         return np.exp(self.ln_wave)
 
 
+#: the file that museml brings along
+SHIPPED = files("museml") / "pretrained" / "continua.asdf"
+
+
 @cache
 def continuum_library():
     """Return the library that museml brings along; it is read once."""
-    return read_library(files("museml") / "pretrained" / "continua.asdf")
+    return read_library(SHIPPED)
 
 
 def read_library(path):
