@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from museml.simulation.spectra import IDEAL, MUSE, SDSS, Conditions, blend, observe
+from museml.simulation.spectra import IDEAL, MUSE, SDSS, Conditions, blend, observation, observe
 from museml.simulation.spectra.artefacts import background, cosmic_rays, gain, gaps, sky_residuals, sky_spikes
 from museml.simulation.spectra.observation import noise, noise_shape, reported, with_photons
 
@@ -45,6 +45,15 @@ def test_masked_pixels_are_zero_and_others_have_errors(rng):
     assert np.all(seen.errors[seen.mask] == 0)
     assert np.all(seen.errors[~seen.mask] > 0)
     assert seen.values.dtype == seen.errors.dtype == seen.sigma.dtype == np.float32
+
+
+def test_many_spectra_are_observed_in_parts(rng, monkeypatch):
+    monkeypatch.setattr(observation, "CHUNK", 4)
+    flux = np.zeros((10, len(MUSE)), np.float32)
+    flux[:, 1000] = 1
+    seen = observe(flux, rng, MUSE, IDEAL)
+    assert seen.values.shape == flux.shape
+    assert seen.values[:, 1000] == pytest.approx(seen.amplitude, abs=5)
 
 
 def test_signal_to_noise_ratio_is_drawn_evenly_in_its_logarithm(rng):

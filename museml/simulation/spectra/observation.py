@@ -165,9 +165,8 @@ def observe(flux, rng, instrument=MUSE, conditions=None, amplitude=None, exposur
     n = len(flux)
     hours = between(rng, conditions.exposure_hours, n) if exposure_hours is None else exposure_hours
     amplitude = between(rng, conditions.snr, n) if amplitude is None else np.asarray(amplitude, np.float32)
-    starts = range(0, max(n, 1), CHUNK)
-    parts = [(part[i : i + CHUNK] for part in (flux, amplitude, hours)) for i in starts]
-    seen = (_observe(*part, rng, instrument, conditions) for part in parts)
+    parts = [slice(i, i + CHUNK) for i in range(0, max(n, 1), CHUNK)]
+    seen = [_observe(flux[part], amplitude[part], hours[part], rng, instrument, conditions) for part in parts]
     return Observation(*map(np.concatenate, zip(*seen, strict=True)), amplitude, hours)
 
 
