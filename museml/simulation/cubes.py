@@ -1,22 +1,21 @@
-"""Simulated MUSE cubes, and objects put into real ones, with the truth."""
+"""Simulated MUSE cubes, in memory or written to a file of any size, and objects put into real ones, with the truth."""
+
+from pathlib import Path
 
 import numpy as np
-from astropy import units as u
 from astropy.io import fits
-from mpdaf.obj import WCS, Cube, WaveCoord
 
-from museml.data.cubes import FLUX_DENSITY, open_cube
-from museml.data.psf import DEFAULT_PSF, PSF
-from museml.simulation.noise import noise_cube, noise_curve
-from museml.simulation.objects import join, random_continua, random_galaxies, random_lines
-from museml.simulation.stamps import continuum_stamp, line_stamp
+from museml.data.cubes import FLUX_DENSITY, cube_name, open_cube
+from museml.data.psf import DEFAULT_PSF
+from museml.output import whole_file, write_table
+from museml.simulation.empty import GOOD_SEEING, EmptyCube
+from museml.simulation.injected import add_objects, stamps_of
+from museml.simulation.noise import noise_blocks
+from museml.simulation.objects import random_field
 
-__all__ = ["inject_lines", "simulate_cube"]
+__all__ = ["inject_lines", "simulate_cube", "write_cube"]
 
-PIXEL = 0.2  # arcsec
-#: the default PSF of simulations
-GOOD_SEEING = PSF(0.7)
-CENTRE = (-27.79, 53.16)  # dec, ra in degrees: the Hubble Ultra Deep Field
+VOXELS = 8_000_000  # in memory at once when a cube is written
 
 
 def simulate_cube(
@@ -76,18 +75,56 @@ def simulate_cube(
     truth : `~astropy.table.Table`
         One row per line and per continuum; see `museml.simulation.objects.TRUTH`.
     """
-    rng = np.random.default_rng(seed)
-    empty = _empty_cube(shape, start, psf, exposure_hours, correlated, rng)
-    truth = join(
-        [
-            random_lines(empty, n_lines, rng, snr=snr),
-            random_galaxies(empty, n_galaxies, rng, snr=snr, size=size, continuum=galaxy_continuum),
-            random_galaxies(empty, n_emitters, rng, snr=snr, size=size, z=(3.0, 6.5)),
-            random_continua(empty, n_continuum, rng, pairs=min(n_pairs, n_continuum)),
-        ]
-    )
-    _add(empty.data.data, truth, open_cube(empty), psf)
-    return empty, truth
+    rng, empty = np.random.default_rng(seed), EmptyCube(shape, psf, exposure_hours, start)
+    data = np.empty(shape, np.float32)
+    for first, noise in noise_blocks(empty.sigma, shape, rng, correlated):
+        data[first : first + len(noise)] = noise
+    numbers = {"n_lines": n_lines, "n_galaxies": n_galaxies, "n_emitters": n_emitters, "n_continuum": n_continuum}
+    how = {"n_pairs": n_pairs, "snr": snr, "galaxy_continuum": galaxy_continuum, "size": size}
+    truth = random_field(empty, rng, **numbers, **how)
+    add_objects(data, 0, stamps_of(truth, empty, psf), truth["flux"])
+    return empty.with_data(data), truth
+
+
+def write_cube(
+    path,
+    shape=(3681, 320, 320),
+    seed=0,
+    *,
+    correlated=False,
+    psf=GOOD_SEEING,
+    exposure_hours=0.25,
+    start=4750.0,
+    **objects,
+):
+    """Simulate a cube of any size into a file, block by block.
+
+    Parameters
+    ----------
+    path : path
+        The FITS file; its truth gets the same name with ``_truth.ecsv`` at the end.
+    shape, seed, correlated, psf, exposure_hours, start
+        As for `simulate_cube`; the same seed makes the same cube.
+    **objects
+        What is in it: the other settings of `simulate_cube`.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The truth.
+    """
+    path, rng, empty = Path(path), np.random.default_rng(seed), EmptyCube(shape, psf, exposure_hours, start)
+    count = max(1, VOXELS // (shape[1] * shape[2]))
+    with whole_file(path) as part:
+        fits.PrimaryHDU(header=empty.primary_header()).writeto(part, overwrite=True)
+        noise = (noise for _, noise in noise_blocks(empty.sigma, shape, rng, correlated, count))
+        variance = (empty.block(first, first + count)[1] for first in range(0, shape[0], count))
+        for name, blocks in (("DATA", noise), ("STAT", variance)):
+            _write_extension(part, empty.extension_header(name), blocks)
+        truth = random_field(empty, rng, **objects)
+        _add_to_file(part, truth, empty, count)
+    write_table(truth, path.with_name(f"{cube_name(path)}_truth.ecsv"))
+    return truth
 
 
 def inject_lines(cube, truth, psf=None):
@@ -107,47 +144,29 @@ def inject_lines(cube, truth, psf=None):
     Returns
     -------
     `~mpdaf.obj.Cube`
-        A copy with the objects added; the variances are as before.
+        A copy with the objects added; the variances are as before. `InjectedCube` needs no copy.
     """
     data = open_cube(cube)
     copy = data.to_mpdaf().copy()
-    scale = FLUX_DENSITY.to(copy.unit)
-    added = np.zeros(copy.shape, np.float32)
-    _add(added, truth, data, psf or data.psf or DEFAULT_PSF)
-    copy.data = copy.data + scale * added
+    stamps = stamps_of(truth, data, psf or data.psf or DEFAULT_PSF)
+    fluxes = FLUX_DENSITY.to(copy.unit) * np.asarray(truth["flux"], float)
+    add_objects(copy.data.data, 0, stamps, fluxes)
     return copy
 
 
-def _add(values, truth, cube, psf):
-    """Add objects to an array of the cube's shape, in the unit of `CubeData`."""
-    for row in truth:
-        row = {"kind": "line", "size": 0.0, **dict(zip(row.colnames, row, strict=True))}
-        make = continuum_stamp if row["kind"] == "continuum" else line_stamp
-        place, stamp = make(row, cube, psf)
-        values[place] += (row["flux"] * stamp).astype(values.dtype)
+def _write_extension(path, header, blocks):
+    """Append an extension to a file, from blocks of planes."""
+    extension = fits.StreamingHDU(str(path), header)
+    for block in blocks:
+        extension.write(np.ascontiguousarray(block))
+    extension.close()
 
 
-def _empty_cube(shape, start, psf, exposure_hours, correlated, rng):
-    """Return a cube of noise."""
-    wave = WaveCoord(crpix=1.0, cdelt=1.25, crval=start, cunit=u.Angstrom, ctype="AWAV", shape=shape[0])
-    step = PIXEL / 3600
-    wcs = WCS(
-        crpix=((shape[1] + 1) / 2, (shape[2] + 1) / 2), crval=CENTRE, cdelt=(step, -step), deg=True, shape=shape[1:]
-    )
-    sigma = noise_curve(start + 1.25 * np.arange(shape[0]), exposure_hours)
-    variance = np.broadcast_to(np.float32(sigma**2)[:, None, None], shape).copy()
-    data = noise_cube(sigma, shape, rng, correlated)
-    about = {"unit": FLUX_DENSITY, "wave": wave, "wcs": wcs, "primary_header": _primary_header(psf, exposure_hours)}
-    return Cube(data=data, var=variance, mask=False, copy=False, convert_float64=False, **about)
-
-
-def _primary_header(psf, exposure_hours):
-    header = fits.Header()
-    header["OBJECT"] = ("SIMULATION", "made by museml.simulation")
-    header["EXPTIME"] = (3600 * exposure_hours, "[s] exposure time")
-    if psf.beta is not None:
-        header["FSFMODE"] = ("MOFFAT1", "FSF model: Moffat, FWHM linear in wavelength")
-        header["FSF00BET"] = (psf.beta, "FSF Moffat beta")
-        header["FSF00FWA"] = (psf.fwhm - psf.slope * psf.reference, "[arcsec] FSF FWHM at 0 Angstrom")
-        header["FSF00FWB"] = (psf.slope, "[arcsec/Angstrom] FSF slope of the FWHM")
-    return header
+def _add_to_file(path, truth, empty, count):
+    """Add objects to the extension DATA of a file, block by block."""
+    stamps = stamps_of(truth, empty, empty.psf)
+    with fits.open(path, mode="update", memmap=True) as hdus:
+        data = hdus["DATA"].data
+        for first in range(0, len(data), count):
+            block = data[first : first + count].astype(np.float32)
+            data[first : first + count] = add_objects(block, first, stamps, truth["flux"])

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.io import fits
 from scipy.ndimage import correlate1d
 
-__all__ = ["LAG_ONE", "noise_cube", "noise_curve"]
+__all__ = ["LAG_ONE", "noise_blocks", "noise_cube", "noise_curve"]
 
 MEASURED_HOURS = 0.25  # the exposure of the cube that MPDAF ships: 900 s
 #: correlation of neighbouring voxels along each axis in correlated noise; real cubes have .19-.43
@@ -58,18 +58,44 @@ def noise_cube(sigma, shape, rng, correlated=False):
     -------
     ndarray, float32
     """
-    noise = rng.standard_normal(shape, dtype=np.float32)
-    if correlated:
-        noise = _smooth(noise)
-    noise *= np.asarray(sigma, np.float32)[:, None, None]
-    return noise
+    return np.concatenate([noise for _, noise in noise_blocks(sigma, shape, rng, correlated)])
+
+
+def noise_blocks(sigma, shape, rng, correlated=False, count=64):
+    """Draw a cube of Gaussian noise, block by block.
+
+    Parameters
+    ----------
+    sigma, shape, rng, correlated
+        As for `noise_cube`; the same numbers are drawn.
+    count : int
+        Planes in one block.
+
+    Yields
+    ------
+    first : int
+        First plane of a block.
+    noise : ndarray, float32
+        The block.
+    """
+    sigma = np.asarray(sigma, np.float32)[:, None, None]
+    before = rng.standard_normal((2, *shape[1:]), dtype=np.float32) if correlated else None
+    for first in range(0, shape[0], count):
+        last = min(first + count, shape[0])
+        noise = rng.standard_normal((last - first, *shape[1:]), dtype=np.float32)
+        if correlated:
+            drawn = np.concatenate([before, noise])
+            noise, before = _smooth(drawn), drawn[-2:]
+        noise *= sigma[first:last]
+        yield first, noise
 
 
 def _smooth(noise):
-    """Smooth with (a, 1, a) along each axis: correlation 2a / (1 + 2a^2) at lag one."""
+    """Smooth with (a, 1, a) along each axis: correlation 2a / (1 + 2a^2) at lag one; the outermost planes are lost."""
     a = (1 - np.sqrt(1 - 2 * LAG_ONE**2)) / (2 * LAG_ONE)
     weights = np.array([a, 1, a]) / np.sqrt(1 + 2 * a**2)
-    for axis in range(3):
+    noise = correlate1d(noise, weights, axis=0)[1:-1]
+    for axis in (1, 2):
         noise = correlate1d(noise, weights, axis=axis, mode="wrap")
     return noise
 

@@ -9,9 +9,9 @@ from museml.data.linelist import LINES
 from museml.data.psf import DEFAULT_PSF, lsf_fwhm
 from museml.data.spectral import to_air
 from museml.errors import SettingError
-from museml.simulation.stamps import continuum_spectrum, continuum_stamp, line_stamp
+from museml.simulation.stamps import continuum_spectrum, make_stamp
 
-__all__ = ["TRUTH", "join", "random_continua", "random_galaxies", "random_lines", "scale_to_snr"]
+__all__ = ["TRUTH", "join", "random_continua", "random_field", "random_galaxies", "random_lines", "scale_to_snr"]
 
 #: column of a truth table -> (unit, description)
 TRUTH = {
@@ -32,6 +32,38 @@ TRUTH = {
     "size": ("arcsec", "FWHM of the object before the PSF"),
 }
 MARGIN = 3  # pixels that objects keep from the border
+PLANES = 64  # of the noise in memory at once
+
+
+def random_field(
+    cube,
+    seed=0,
+    *,
+    n_lines=20,
+    n_galaxies=3,
+    n_emitters=0,
+    n_continuum=3,
+    n_pairs=0,
+    snr=(3.0, 12.0),
+    galaxy_continuum=False,
+    size=0.0,
+):
+    """Draw all that is in a simulated cube; the settings are those of `~museml.simulation.cubes.simulate_cube`.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        With the columns of `TRUTH`.
+    """
+    rng = np.random.default_rng(seed)
+    return join(
+        [
+            random_lines(cube, n_lines, rng, snr=snr),
+            random_galaxies(cube, n_galaxies, rng, snr=snr, size=size, continuum=galaxy_continuum),
+            random_galaxies(cube, n_emitters, rng, snr=snr, size=size, z=(3.0, 6.5)),
+            random_continua(cube, n_continuum, rng, pairs=min(n_pairs, n_continuum)),
+        ]
+    )
 
 
 def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), velocity=(50.0, 300.0), size=0.0, psf=None):
@@ -89,8 +121,15 @@ def random_galaxies(cube, n, seed=0, *, z=(0.05, 1.4), snr=(4.0, 12.0), continuu
         With the columns of `TRUTH`; one row per line, and one for the continuum.
     """
     cube, rng = open_cube(cube), np.random.default_rng(seed)
-    galaxies = [_galaxy(cube, rng, z, snr, continuum, size, psf) for _ in range(n)]
-    return join([truth_table(cube, "galaxy", {}), *galaxies])
+    drawn = [_galaxy(cube, rng, z, snr, size) for _ in range(n)]
+    lines, wanted, widths = zip(*drawn, strict=True) if drawn else ((), (), ())
+    truth = join([truth_table(cube, "galaxy", {}), *lines])
+    natural = _snr(truth, cube, psf)
+    for number, brightest in enumerate(wanted, 1):
+        rows = truth["source"] == number
+        truth["flux"][rows] *= brightest / natural[rows].max()
+        truth["snr"][rows] = natural[rows] * brightest / natural[rows].max()
+    return _with_continua(truth, widths, cube, psf) if continuum and n else truth
 
 
 def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.0, 9.0), size=0.0, psf=None):
@@ -185,18 +224,15 @@ def line_ratios(rng):
     }  # fmt: skip
 
 
-def _galaxy(cube, rng, z_range, snr_range, continuum, size, psf):
-    """Return the rows of one galaxy."""
+def _galaxy(cube, rng, z_range, snr_range, size):
+    """Return the lines of one galaxy at their ratios, the S/N of the brightest, and its equivalent width."""
     names, wave, ratios, z = _visible_lines(cube, rng, z_range)
     n = len(names)
     x, y = np.repeat(_positions(cube, 1, rng), n, axis=1)
     columns = {"line": names, "x": x, "y": y, "z": np.full(n, z), "wave": wave, "size": np.full(n, float(size))}
-    truth = truth_table(cube, "galaxy", columns | {"fwhm": _width(wave, rng.uniform(50, 250))})
-    truth["flux"] = ratios
-    brightest, wanted = _snr(truth, cube, psf).max(), rng.uniform(*snr_range)
-    truth = scale_to_snr(truth, wanted / brightest * _snr(truth, cube, psf), cube, psf)
-    width = np.exp(rng.uniform(*np.log([20, 200])))
-    return vstack([truth, _galaxy_continuum(truth, width, cube, psf)]) if continuum else truth
+    columns |= {"fwhm": _width(wave, rng.uniform(50, 250)), "source": np.ones(n, int), "flux": ratios}
+    wanted = rng.uniform(*snr_range)
+    return truth_table(cube, "galaxy", columns), wanted, np.exp(rng.uniform(*np.log([20, 200])))
 
 
 def _visible_lines(cube, rng, z_range):
@@ -217,13 +253,16 @@ def _visible_lines(cube, rng, z_range):
     )
 
 
-def _galaxy_continuum(lines, width, cube, psf):
-    """Return the row of the continuum under a galaxy's lines, by the equivalent width of the brightest."""
-    best = lines[np.argmax(lines["flux"])]
-    columns = {name: np.array([best[name]]) for name in ("x", "y", "z", "size")} | {"slope": np.array([-1.0])}
-    truth = truth_table(cube, "continuum", columns)
-    truth["flux"] = best["flux"] / width / np.interp(best["wave"], cube.wave, continuum_spectrum(cube.wave, -1.0))
+def _with_continua(lines, widths, cube, psf):
+    """Return the rows of galaxies with those of their continua, by the equivalent widths of the brightest lines."""
+    galaxies = [lines[lines["source"] == number] for number in range(1, len(widths) + 1)]
+    best = vstack([rows[[np.argmax(rows["flux"])]] for rows in galaxies])
+    columns = {name: np.array(best[name]) for name in ("source", "x", "y", "z", "size")}
+    truth = truth_table(cube, "continuum", columns | {"slope": np.full(len(best), -1.0)})
+    truth["flux"] = best["flux"] / widths / np.interp(best["wave"], cube.wave, continuum_spectrum(cube.wave, -1.0))
     truth["snr"] = _snr(truth, cube, psf)
+    truth = vstack([part for k, rows in enumerate(galaxies) for part in (rows, truth[[k]])])
+    truth["id"] = np.arange(1, len(truth) + 1)
     return truth
 
 
@@ -250,18 +289,14 @@ def _width(wave, velocity):
 
 
 def _snr(truth, cube, psf):
-    """Return the S/N of the matched filter for each row."""
-    psf = psf or cube.psf or DEFAULT_PSF
-    make = {"continuum": continuum_stamp}
-    return np.array([row["flux"] * _unit_snr(make.get(row["kind"], line_stamp)(row, cube, psf), cube) for row in truth])
-
-
-def _unit_snr(placed, cube):
-    """Return the S/N that a flux of 1 would have: sqrt(sum t^2 / variance) over the valid voxels."""
-    (planes, rows, columns), stamp = placed
-    total = 0.0
-    for start in range(planes.start, planes.stop, 64):
-        stop = min(start + 64, planes.stop)
-        variance = cube.block(start, stop)[1][:, rows, columns]
-        total += np.nansum(stamp[start - planes.start : stop - planes.start] ** 2 / variance)
-    return np.sqrt(total)
+    """Return the S/N of the matched filter for each row: flux sqrt(sum t^2 / variance) over the valid voxels."""
+    stamps = [make_stamp(row, cube, psf or cube.psf or DEFAULT_PSF) for row in truth]
+    power = np.zeros(len(stamps))
+    for start in range(0, cube.shape[0] if stamps else 0, PLANES):
+        stop = min(start + PLANES, cube.shape[0])
+        variance = cube.block(start, stop)[1]
+        for number, stamp in enumerate(stamps):
+            if stamp.first < stop and stamp.last > start:
+                planes, values = stamp.part(start, stop)
+                power[number] += np.nansum(values**2 / variance[planes, *stamp.image])
+    return np.asarray(truth["flux"], float) * np.sqrt(power)

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
+from astropy.table import Table, vstack
 from mpdaf.MUSE import FSFModel
 from mpdaf.obj import Cube
 
 from museml.data.cubes import open_cube
 from museml.data.psf import PSF
 from museml.errors import SettingError
-from museml.simulation.cubes import inject_lines, simulate_cube
+from museml.simulation.cubes import inject_lines, simulate_cube, write_cube
+from museml.simulation.injected import InjectedCube
 from museml.simulation.objects import TRUTH, random_continua, random_galaxies, random_lines
 
 NOTHING = {"n_lines": 0, "n_galaxies": 0, "n_continuum": 0}
@@ -151,3 +153,28 @@ def test_injection_respects_masked_voxels(blank):
     masked.mask[:, :, :15] = True
     after = inject_lines(masked, random_lines(blank, 3, 14))
     assert after.mask[:, :, :15].all()
+
+
+@pytest.mark.parametrize("correlated", [False, True])
+def test_cube_written_block_by_block_is_the_one_made_in_memory(tmp_path, monkeypatch, correlated):
+    monkeypatch.setattr("museml.simulation.cubes.VOXELS", 37 * 14 * 16)
+    objects = {"n_lines": 4, "n_galaxies": 1, "n_continuum": 2, "galaxy_continuum": True, "correlated": correlated}
+    cube, truth = simulate_cube((400, 14, 16), 15, **objects)
+    written = write_cube(tmp_path / "cube.fits", (400, 14, 16), 15, **objects)
+    back = Cube(str(tmp_path / "cube.fits"))
+    assert np.array_equal(written["flux"], truth["flux"])
+    assert np.allclose(back.data, cube.data, rtol=1e-6)
+    assert np.array_equal(back.var, cube.var)
+    assert back.unit == cube.unit
+    assert back.wcs.isEqual(cube.wcs)
+    assert back.wave.isEqual(cube.wave)
+    assert open_cube(back).psf == open_cube(cube).psf
+    assert np.array_equal(Table.read(tmp_path / "cube_truth.ecsv")["id"], truth["id"])
+
+
+def test_injected_cube_reads_as_the_copy_with_the_objects(blank):
+    truth = vstack([random_lines(blank, 3, 16), random_continua(blank, 2, 17)])
+    view, copy = InjectedCube(blank, truth), open_cube(inject_lines(blank, truth))
+    for block in ((0, 100), (90, 91), (100, 300)):
+        assert np.allclose(view.block(*block)[0], copy.block(*block)[0], rtol=1e-5, atol=1e-4)
+        assert np.array_equal(view.block(*block)[1], copy.block(*block)[1])
