@@ -123,8 +123,11 @@ def _answer(model, batch, evidence, strip):
     modes = _modes(evidence.redshift)
     kind, extended = _kinds(evidence, modes[0])
     best, snr = _refined(strip, modes[0], extended)
-    flags = deciding_flags(strip, best.lnz, snr, best.p, modes[1].p, extended)
-    flags |= _blend(second_objects(model, batch, evidence, best, snr), modes)
+    second, p = second_objects(model, batch, evidence, best, snr)
+    best = replace(best, p=p)
+    flags = _blend(second, best, modes)
+    rival = np.where(second.p > 0, modes[2].p, modes[1].p)  # another redshift of the same object
+    flags |= deciding_flags(strip, best.lnz, snr, best.p, rival, extended)
     columns = {"class": kind, "z": np.expm1(best.lnz), "z_err": best.spread * np.exp(best.lnz), "p": best.p}
     for rank, mode in enumerate(modes[1:], 2):
         told = mode.p > LEAST
@@ -169,11 +172,12 @@ def _kinds(evidence, mode):
     return kind, np.argmax(shares, axis=0) == 0
 
 
-def _blend(second, modes):
+def _blend(second, first, modes):
     """Put a second object in the second place, where there is one; return the flags."""
     blend = second.p > 0
     other = np.abs(second.lnz - modes[1].lnz) > RIGHT  # than the runner-up of the first object
     modes[1], modes[2] = second.where(blend, modes[1]), modes[1].where(blend & other, modes[2])
+    modes[2] = replace(modes[2], p=np.where(blend, np.minimum(modes[2].p, 1 - first.p), modes[2].p))
     return np.where(blend, PredictionFlag.BLEND, PredictionFlag.NONE).astype(np.int32)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from astropy import units as u
 
 from museml.classifiers.line_refinement import LINE_NAMES
-from museml.classifiers.modes import RIGHT, Mode, clear, find_mode
+from museml.classifiers.modes import RIGHT, Mode, clear, find_mode, mass_within
 from museml.classifiers.redshift_network import GRID, look
 from museml.data.linelist import LINES
 from museml.data.spectral import to_vacuum
@@ -50,9 +50,11 @@ def second_objects(model, batch, evidence, first, snr):
     -------
     Mode
         The second object's redshift; its probability is 0 where there is none.
+    ndarray, shape (n,)
+        Probability that the first redshift is that of one of the objects.
     """
     found = find_mode(clear(evidence.second, GRID, first), GRID)
-    known = first.p > KNOWN
+    known = _either(evidence, first, found) > KNOWN
     p = np.where(known & (found.p > SEEN), found.p, 0)
     rows = np.flatnonzero(known & (p == 0) & (evidence.second.sum(axis=1) > SUSPECTED))
     second = Mode(found.lnz, found.spread, p)
@@ -61,7 +63,17 @@ def second_objects(model, batch, evidence, first, snr):
         confirmed = (again.p > CONFIRMED) & (np.abs(again.lnz - first.lnz[rows]) > RIGHT)
         for part, values in ((second.lnz, again.lnz), (second.spread, again.spread), (second.p, again.p)):
             part[rows[confirmed]] = values[confirmed]
-    return second
+    return second, _either(evidence, first, second)
+
+
+def _either(evidence, first, second):
+    """Return the probability that the first redshift is that of one of the objects, if there are two.
+
+    What the network gives the first redshift is the probability that it is that of the brighter object, p. If the
+    other one is at the second redshift, to which the network gives p', it is p / (1 - p').
+    """
+    other = np.minimum(mass_within(evidence.redshift, GRID, second.lnz, RIGHT), 1 - first.p)
+    return np.minimum(first.p * (1 + second.p * other / np.maximum(1 - other, 1e-6)), 1)
 
 
 def _second_look(model, batch, first, snr):
