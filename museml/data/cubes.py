@@ -1,18 +1,16 @@
 """Data cubes: from a file or an MPDAF Cube to blocks of wavelength planes."""
 
-import gzip
 import hashlib
 import os
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
-from astropy.wcs import FITSFixedWarning
 from mpdaf.obj import Cube
 
+from museml.data.cube_files import PlainFile, read_cube
+from museml.data.planes import WHOLE, CubePlanes, FilePlanes, clean
 from museml.data.psf import read_psf
 from museml.data.spectral import medium_of
 from museml.errors import InputError, MusemlWarning
@@ -22,7 +20,6 @@ __all__ = ["FLUX_DENSITY", "CubeData", "cube_name", "open_cube"]
 #: unit of all data inside museml
 FLUX_DENSITY = u.Unit("1e-20 erg / (s cm2 Angstrom)")
 CHUNK = 64  # wavelength planes read at once where all are needed in turn
-PART = 2**18  # bytes of a compressed file read at once
 
 
 def open_cube(data):
@@ -48,7 +45,8 @@ def open_cube(data):
         return CubeData(data)
     if isinstance(data, (str, os.PathLike)):
         path = Path(data)
-        return CubeData(_read(path), path)
+        plain = PlainFile(path)
+        return CubeData(read_cube(path, plain), path, plain)
     raise InputError(f"a cube must be an MPDAF Cube or a path to one, not {type(data).__name__}")
 
 
@@ -84,8 +82,8 @@ class CubeData:
 
     unit = FLUX_DENSITY
 
-    def __init__(self, cube, path=None):
-        self._cube = cube
+    def __init__(self, cube, path=None, plain=None):
+        self._cube, self._plain = cube, plain
         self.path = path
         self.name = cube_name(path or cube.filename or "cube")
         self.shape = cube.shape
@@ -95,10 +93,18 @@ class CubeData:
         self.wcs, self.pixel_scale = _sky(cube, self.name)
         self.psf = read_psf(cube.primary_header, self.pixel_scale)
         self._check_variance()
+        self._planes = self._open_planes()
         self._check_values()
 
-    def block(self, start, stop):
+    def block(self, start, stop, rows=WHOLE, columns=WHOLE):
         """Return data and variance of the wavelength planes ``start`` to ``stop``.
+
+        Parameters
+        ----------
+        start, stop : int
+            First plane, and the one after the last.
+        rows, columns : slice
+            Part of the field; by default all of it.
 
         Returns
         -------
@@ -106,14 +112,7 @@ class CubeData:
             In ``unit`` and its square; NaN in both where a voxel is masked, not finite, or has no
             positive variance.
         """
-        data, var, masked = self._read(slice(start, stop))
-        with np.errstate(invalid="ignore"):
-            bad = masked | ~np.isfinite(data) | ~(var > 0) | ~np.isfinite(var)
-        data, var = data.astype(np.float32), var.astype(np.float32)
-        data *= np.float32(self._scale)
-        var *= np.float32(self._scale**2)
-        data[bad] = var[bad] = np.nan
-        return data, var
+        return clean(*self._planes(slice(start, stop), rows, columns), self._scale)
 
     def pixel_to_sky(self, x, y):
         """Return right ascension and declination (ICRS, deg) of pixel positions counted from 0."""
@@ -143,16 +142,10 @@ class CubeData:
                 digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
-    def _read(self, planes):
-        if not self.path:
-            cube = self._cube
-            masked = np.ma.getmaskarray(cube.data)[planes]
-            return cube.data.data[planes], cube.var.data[planes], masked
-        with _quiet(), fits.open(self.path) as hdus:
-            data = hdus[self._cube._data_ext].section[planes]
-            var = hdus[self._cube._var_ext].section[planes]
-            masked = hdus[self._cube._dq_ext].section[planes] > 0 if self._cube._dq_ext else np.zeros(data.shape, bool)
-        return data, var, masked
+    def _open_planes(self):
+        if self._plain is None:
+            return CubePlanes(self._cube)
+        return FilePlanes(self._plain.path, self._cube._data_ext, self._cube._var_ext, self._cube._dq_ext)
 
     def _check_shape(self):
         if len(self.shape) != 3 or min(self.shape) == 0 or self.shape[0] < 2 or self.shape[1] * self.shape[2] < 2:
@@ -172,9 +165,9 @@ class CubeData:
         """Look at all voxels once: none valid is an error, negative variances are worth a warning."""
         valid = negative = 0
         for start in range(0, self.shape[0], CHUNK):
-            data, var, masked = self._read(slice(start, start + CHUNK))
+            data, var, masked = self._planes(slice(start, start + CHUNK))
             with np.errstate(invalid="ignore"):
-                usable = ~masked & np.isfinite(data)
+                usable = np.isfinite(data) if masked is None else ~masked & np.isfinite(data)
                 negative += int(np.count_nonzero(usable & (var < 0)))
                 valid += int(np.count_nonzero(usable & (var > 0) & np.isfinite(var)))
         if negative:
@@ -187,73 +180,6 @@ class CubeData:
             raise InputError(
                 f"a cube must have valid voxels; {self.name!r} has none with finite data and positive variance; "
                 "check the file"
-            )
-
-
-def _read(path):
-    """Return the MPDAF Cube of a file; only its headers are read."""
-    if not path.is_file():
-        raise InputError(f"a cube must be an existing file; there is none at {str(path)!r}; check the path")
-    try:
-        with _quiet(), fits.open(path) as hdus:
-            _check_size(path, hdus)
-            _check_header(path, hdus)
-            cube = Cube(str(path), hdulist=hdus)
-            _check_shapes(path, cube, hdus)
-            return cube
-    except InputError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split()).partition(" If this is really")[0].rstrip(".")
-        raise InputError(
-            f"a cube must be a FITS file with a three-dimensional DATA extension; {str(path)!r} is not: {reason}; "
-            "check the file and its header"
-        ) from error
-
-
-def _check_size(path, hdus):
-    """Refuse a file that ends before its headers say so; reading it would fail halfway."""
-    end = max(hdu.fileinfo()["datLoc"] + hdu.fileinfo()["datSpan"] for hdu in hdus)
-    size = _size(path)
-    if size < end:
-        raise InputError(
-            f"a FITS file must be whole; {str(path)!r} is truncated: it has {size} bytes of {end}; copy it again"
-        )
-
-
-def _size(path):
-    """Return the size of a file in bytes, of a compressed one that of its content as far as it goes."""
-    if path.suffix != ".gz":
-        return path.stat().st_size
-    size = 0
-    with suppress(EOFError), gzip.open(path) as file:
-        while part := file.read(PART):
-            size += len(part)
-    return size
-
-
-def _check_header(path, hdus):
-    """Refuse headers that MPDAF stumbles over."""
-    header = next((hdu.header for hdu in hdus if hdu.name in ("DATA", "SCI")), hdus[0].header)
-    if header.get("NAXIS") != 3:
-        return
-    if not str(header.get("CUNIT3", "")).strip():
-        raise InputError(f"a wavelength axis must have a unit; {str(path)!r} has no CUNIT3; set it to 'Angstrom'")
-    axes = [str(header.get(f"CTYPE{axis}", "")) for axis in (1, 2)]
-    if not all(axes):
-        raise InputError(
-            f"a cube must have celestial coordinates; {str(path)!r} has CTYPE1 {axes[0]!r} and CTYPE2 {axes[1]!r}; "
-            "set them, for example to 'RA---TAN' and 'DEC--TAN'"
-        )
-
-
-def _check_shapes(path, cube, hdus):
-    """Refuse variances and masks of another shape than the data."""
-    for extension in filter(None, (cube._var_ext, cube._dq_ext)):
-        if hdus[extension].shape != cube.shape:
-            raise InputError(
-                f"all extensions of a cube must have one shape; {str(path)!r} has {cube.shape} in DATA and "
-                f"{hdus[extension].shape} in {extension}; take the two from one cube"
             )
 
 
@@ -303,14 +229,3 @@ def _sky(cube, name):
             f"a cube must have celestial coordinates; {name!r} has no WCS; add CTYPE1, CTYPE2 and the rest"
         )
     return cube.wcs, float(np.mean(np.abs(cube.wcs.get_step(unit=u.arcsec))))
-
-
-class _quiet(warnings.catch_warnings):  # noqa: N801 - used as a function
-    """Silence what astropy says of headers that MPDAF reads well."""
-
-    def __enter__(self):
-        super().__enter__()
-        warnings.simplefilter("ignore", u.UnitsWarning)
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        warnings.filterwarnings("ignore", message="File may have been truncated")
-        warnings.simplefilter("ignore", fits.verify.VerifyWarning)
