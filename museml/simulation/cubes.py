@@ -28,6 +28,8 @@ def simulate_cube(
     n_continuum=3,
     n_pairs=0,
     snr=(3.0, 12.0),
+    continuum_snr=(5.0, 50.0),
+    apart=0.0,
     galaxy_continuum=False,
     size=0.0,
     correlated=False,
@@ -55,6 +57,10 @@ def simulate_cube(
         How many of these have a close companion.
     snr : (float, float)
         Range of the matched-filter S/N of isolated lines, and of the brightest line of a galaxy.
+    continuum_snr : (float, float)
+        Range of the S/N of continuum sources over the whole cube.
+    apart : float
+        Least distance in pixels of continuum sources from each other, except for the companions.
     galaxy_continuum : bool
         Whether galaxies have a continuum.
     size : float
@@ -80,8 +86,8 @@ def simulate_cube(
     for first, noise in noise_blocks(empty.sigma, shape, rng, correlated):
         data[first : first + len(noise)] = noise
     numbers = {"n_lines": n_lines, "n_galaxies": n_galaxies, "n_emitters": n_emitters, "n_continuum": n_continuum}
-    how = {"n_pairs": n_pairs, "snr": snr, "galaxy_continuum": galaxy_continuum, "size": size}
-    truth = random_field(empty, rng, **numbers, **how)
+    continua = {"n_pairs": n_pairs, "continuum_snr": continuum_snr, "apart": apart}
+    truth = random_field(empty, rng, **numbers, **continua, snr=snr, galaxy_continuum=galaxy_continuum, size=size)
     add_objects(data, 0, stamps_of(truth, empty, psf), truth["flux"])
     return empty.with_data(data), truth
 

@@ -28,10 +28,10 @@ class InjectedCube(CubeData):
         self._original, self._fluxes = cube, np.asarray(truth["flux"], float)
         self._stamps = stamps_of(truth, cube, psf or cube.psf or DEFAULT_PSF)
 
-    def block(self, start, stop):
-        """Return data and variance of wavelength planes; the variance is the cube's."""
-        data, var = self._original.block(start, stop)
-        return add_objects(data, start, self._stamps, self._fluxes), var
+    def block(self, start, stop, rows=slice(None), columns=slice(None)):
+        """Return data and variance of wavelength planes, of a part of the field; the variance is the cube's."""
+        data, var = self._original.block(start, stop, rows, columns)
+        return add_objects(data, start, self._stamps, self._fluxes, (rows.start or 0, columns.start or 0)), var
 
 
 def stamps_of(truth, cube, psf):
@@ -39,7 +39,7 @@ def stamps_of(truth, cube, psf):
     return [make_stamp(row, cube, psf) for row in truth]
 
 
-def add_objects(values, start, stamps, fluxes):
+def add_objects(values, start, stamps, fluxes, corner=(0, 0)):
     """Add objects to an array of planes from ``start``, in place, and return it.
 
     Parameters
@@ -52,10 +52,19 @@ def add_objects(values, start, stamps, fluxes):
         The objects.
     fluxes : sequence of float
         Their fluxes.
+    corner : (int, int)
+        The pixel (y, x) at which the array starts.
     """
     stop = start + len(values)
     for stamp, flux in zip(stamps, fluxes, strict=True):
-        if stamp.first < stop and stamp.last > start:
+        (rows, top), (columns, left) = map(_overlap, stamp.image, corner, values.shape[1:])
+        if stamp.first < stop and stamp.last > start and rows.stop > rows.start and columns.stop > columns.start:
             planes, part = stamp.part(start, stop)
-            values[planes, *stamp.image] += (flux * part).astype(values.dtype)
+            values[planes, rows, columns] += (flux * part[:, top, left]).astype(values.dtype)
     return values
+
+
+def _overlap(stamp, first, length):
+    """Return the slices of an array from pixel ``first`` on, and of a stamp, along one axis, where the two overlap."""
+    low, high = max(stamp.start, first), min(stamp.stop, first + length)
+    return slice(low - first, high - first), slice(low - stamp.start, high - stamp.start)

@@ -32,6 +32,7 @@ TRUTH = {
     "size": ("arcsec", "FWHM of the object before the PSF"),
 }
 MARGIN = 3  # pixels that objects keep from the border
+TRIES = 5_000  # of a place for sources that are apart
 PLANES = 64  # of the noise in memory at once
 
 
@@ -45,6 +46,8 @@ def random_field(
     n_continuum=3,
     n_pairs=0,
     snr=(3.0, 12.0),
+    continuum_snr=(5.0, 50.0),
+    apart=0.0,
     galaxy_continuum=False,
     size=0.0,
 ):
@@ -61,7 +64,7 @@ def random_field(
             random_lines(cube, n_lines, rng, snr=snr),
             random_galaxies(cube, n_galaxies, rng, snr=snr, size=size, continuum=galaxy_continuum),
             random_galaxies(cube, n_emitters, rng, snr=snr, size=size, z=(3.0, 6.5)),
-            random_continua(cube, n_continuum, rng, pairs=min(n_pairs, n_continuum)),
+            random_continua(cube, n_continuum, rng, snr=continuum_snr, pairs=min(n_pairs, n_continuum), apart=apart),
         ]
     )
 
@@ -132,7 +135,7 @@ def random_galaxies(cube, n, seed=0, *, z=(0.05, 1.4), snr=(4.0, 12.0), continuu
     return _with_continua(truth, widths, cube, psf) if continuum and n else truth
 
 
-def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.0, 9.0), size=0.0, psf=None):
+def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.0, 9.0), apart=0.0, size=0.0, psf=None):
     """Draw continuum sources.
 
     Parameters
@@ -145,6 +148,8 @@ def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.
         How many of them get a companion.
     separation : (float, float)
         Range of the distance of companions in pixels.
+    apart : float
+        Least distance of the others from each other in pixels.
 
     Returns
     -------
@@ -152,7 +157,7 @@ def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.
         With the columns of `TRUTH`.
     """
     cube, rng = open_cube(cube), np.random.default_rng(seed)
-    x, y = _positions(cube, n, rng)
+    x, y = _positions(cube, n, rng, apart)
     x, y = np.hstack([(x, y), _companions(cube, x[:pairs], y[:pairs], separation, rng)])
     total = n + pairs
     columns = {"source": np.arange(1, total + 1), "x": x, "y": y, "size": np.full(total, float(size))}
@@ -266,10 +271,21 @@ def _with_continua(lines, widths, cube, psf):
     return truth
 
 
-def _positions(cube, n, rng):
-    """Draw positions, away from the border; shape (2, n): x and y."""
+def _positions(cube, n, rng, apart=0.0):
+    """Draw positions, away from the border and from each other; shape (2, n): x and y."""
     margins = [min(MARGIN, (length - 1) / 4) for length in cube.shape[:0:-1]]
-    return np.array([rng.uniform(m, k - 1 - m, n) for k, m in zip(cube.shape[:0:-1], margins, strict=True)])
+    sides = list(zip(cube.shape[:0:-1], margins, strict=True))
+    places = np.array([rng.uniform(m, k - 1 - m, n) for k, m in sides])
+    for _ in range(TRIES if apart > 0 and n else 0):
+        near = np.argwhere(np.triu(np.hypot(*(places[:, :, None] - places[:, None])) < apart, 1))
+        if not len(near):
+            return places
+        places[:, near[0, 1]] = [rng.uniform(m, k - 1 - m) for k, m in sides]
+    if apart > 0 and n:
+        raise SettingError(
+            f"{n} sources do not fit into the field {apart:g} pixels apart; ask for fewer or closer ones"
+        )
+    return places
 
 
 def _companions(cube, x, y, separation, rng):

@@ -178,3 +178,13 @@ def test_injected_cube_reads_as_the_copy_with_the_objects(blank):
     for block in ((0, 100), (90, 91), (100, 300)):
         assert np.allclose(view.block(*block)[0], copy.block(*block)[0], rtol=1e-5, atol=1e-4)
         assert np.array_equal(view.block(*block)[1], copy.block(*block)[1])
+    part = slice(7, 21), slice(12, 30)
+    assert np.allclose(view.block(40, 80, *part)[0], copy.block(40, 80)[0][:, *part], rtol=1e-5, atol=1e-4)
+
+
+def test_continuum_sources_keep_the_distance_asked_for(blank):
+    truth = random_continua(blank, 9, 18, apart=5.0)
+    distance = np.hypot(*(np.subtract.outer(truth[name], truth[name]) for name in "xy"))
+    assert distance[np.triu_indices(9, 1)].min() >= 5.0
+    with pytest.raises(SettingError, match="do not fit into the field 20 pixels apart"):
+        random_continua(blank, 9, 18, apart=20.0)
