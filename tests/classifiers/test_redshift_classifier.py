@@ -133,6 +133,18 @@ def test_a_second_object_takes_the_second_place(ask, logit, blend):
     assert not blend or table["z_3"][0] == pytest.approx(1.1, abs=2e-3)
 
 
+def test_either_of_two_objects_that_are_alike_is_a_right_answer(ask):
+    alike = ("galaxy", 0.32, 9.0), ("galaxy", 0.7, 8.9)
+    alone = ask(spectrum(0.32, GALAXY), *alike)[0]
+    assert alone["p"] == pytest.approx(0.52, abs=0.02)
+    assert alone["flags"] & PredictionFlag.AMBIGUOUS
+    both = ask(spectrum(0.32, GALAXY), *alike, ("second", 0.7, 14.0))[0]
+    assert both["p"] > 0.95
+    assert both["p_2"] > 0.95
+    assert both["flags"] & PredictionFlag.BLEND
+    assert not both["flags"] & PredictionFlag.AMBIGUOUS
+
+
 def test_a_suspected_object_is_confirmed_by_a_second_look(ask):
     peaks = ("galaxy", 0.32, 9.0), ("second", 0.7, 7.5)
     assert not ask(spectrum(0.32, GALAXY), *peaks)["flags"][0] & PredictionFlag.BLEND
