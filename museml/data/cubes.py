@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 from mpdaf.obj import Cube
 
+from museml.data.bad_channels import bad_channels, runs, survey
 from museml.data.cube_files import PlainFile, read_cube
 from museml.data.planes import WHOLE, CubePlanes, FilePlanes, clean
 from museml.data.psf import read_psf
@@ -20,6 +21,7 @@ __all__ = ["FLUX_DENSITY", "CubeData", "cube_name", "open_cube"]
 #: unit of all data inside museml
 FLUX_DENSITY = u.Unit("1e-20 erg / (s cm2 Angstrom)")
 CHUNK = 64  # wavelength planes read at once where all are needed in turn
+LISTED = 3  # ranges of wavelength that a warning names
 
 
 def open_cube(data):
@@ -78,6 +80,8 @@ class CubeData:
         Pixel size in arcsec.
     psf : `~museml.data.psf.PSF` or None
         None when the header does not tell it.
+    bad_channels : ndarray of bool, shape (wavelengths,)
+        Channels that hold nothing usable; blocks are NaN there. See `museml.data.bad_channels`.
     """
 
     unit = FLUX_DENSITY
@@ -109,10 +113,14 @@ class CubeData:
         Returns
         -------
         data, var : ndarray, shape (stop - start, y, x), float32
-            In ``unit`` and its square; NaN in both where a voxel is masked, not finite, or has no
-            positive variance.
+            In ``unit`` and its square; NaN in both where a voxel is masked, not finite, has no
+            positive variance, or lies in a bad channel.
         """
-        return clean(*self._planes(slice(start, stop), rows, columns), self._scale)
+        data, var = clean(*self._planes(slice(start, stop), rows, columns), self._scale)
+        bad = self.bad_channels[start:stop]
+        if bad.any():
+            data[bad] = var[bad] = np.nan
+        return data, var
 
     def pixel_to_sky(self, x, y):
         """Return right ascension and declination (ICRS, deg) of pixel positions counted from 0."""
@@ -162,25 +170,30 @@ class CubeData:
             )
 
     def _check_values(self):
-        """Look at all voxels once: none valid is an error, negative variances are worth a warning."""
-        valid = negative = 0
-        for start in range(0, self.shape[0], CHUNK):
-            data, var, masked = self._planes(slice(start, start + CHUNK))
-            with np.errstate(invalid="ignore"):
-                usable = np.isfinite(data) if masked is None else ~masked & np.isfinite(data)
-                negative += int(np.count_nonzero(usable & (var < 0)))
-                valid += int(np.count_nonzero(usable & (var > 0) & np.isfinite(var)))
-        if negative:
-            warnings.warn(
-                f"{negative} voxels of {self.name!r} have negative variances; they are masked",
-                MusemlWarning,
-                stacklevel=4,
-            )
-        if not valid:
+        """Look at a sample of the voxels: none valid is an error, and what is masked is worth a warning."""
+        found = survey(self._planes, self.shape)
+        if not found.valid.any():
             raise InputError(
                 f"a cube must have valid voxels; {self.name!r} has none with finite data and positive variance; "
                 "check the file"
             )
+        constant, wrong, self.bad_channels = bad_channels(found)
+        if negative := int(found.negative.sum() / found.part):
+            about = "" if found.part == 1 else "about "
+            _warn(f"{about}{negative} voxels of {self.name!r} have negative variances; they are masked")
+        for which, what in ((constant, "are constant"), (wrong, "have variances wrong by a factor of 10 or more")):
+            if which.any():
+                _warn(f"{self._listed(which)} of {self.name!r} {what}; they are masked")
+
+    def _listed(self, channels):
+        """Return the number of channels and their wavelengths in words."""
+        ranges = [f"{self.wave[start]:.0f}-{self.wave[stop - 1]:.0f}" for start, stop in runs(channels)]
+        more = ", ..." if len(ranges) > LISTED else ""
+        return f"{np.count_nonzero(channels)} channels ({', '.join(ranges[:LISTED])}{more} Angstrom)"
+
+
+def _warn(message):
+    warnings.warn(message, MusemlWarning, stacklevel=6)
 
 
 def _wavelengths(cube, name):
