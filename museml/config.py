@@ -12,6 +12,9 @@ class Conf(ConfigNamespace):
 
     device = ConfigItem("auto", "Device for networks: 'auto', 'cpu' or 'gpu'.", cfgtype="string")
     batch_size = ConfigItem(256, "Number of spectra or cut-outs that a network sees at once.", cfgtype="integer")
+    threads = ConfigItem(
+        0, "Number of threads that detectors work with; 0 for as many as the process may use cores.", cfgtype="integer"
+    )
     model_folder = ConfigItem(
         "", "Folder of the user's own models (.asdf files), searched before the shipped ones.", cfgtype="string"
     )

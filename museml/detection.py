@@ -28,7 +28,9 @@ class Detections(FixedTable):
         Field("x", "f8", "position along the first image axis, from 0", "pix", "pos.cartesian.x;instr.pixel"),
         Field("y", "f8", "position along the second image axis, from 0", "pix", "pos.cartesian.y;instr.pixel"),
         Field("wave", "f8", "wavelength of the line, in the data's own medium", "Angstrom", "em.wl", True),
+        Field("wave_err", "f8", "standard error of the wavelength", "Angstrom", "stat.error;em.wl", True),
         Field("fwhm", "f8", "observed full width at half maximum of the line", "Angstrom", "spect.line.width", True),
+        Field("fwhm_err", "f8", "standard error of the width", "Angstrom", "stat.error;spect.line.width", True),
         Field("snr", "f8", "signal-to-noise ratio, renormalised by its own scatter", None, "stat.snr"),
         Field(
             "flux", "f8", "line flux, or continuum flux integrated over the data's range",

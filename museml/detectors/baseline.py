@@ -33,17 +33,18 @@ class Baseline:
     nodes: np.ndarray
     variance: np.ndarray
 
-    def at(self, first, last):
-        """Return the continuum of the channels ``first`` to ``last``: shape (last - first, y, x)."""
+    def at(self, first, last, rows=slice(None), columns=slice(None)):
+        """Return the continuum of the channels ``first`` to ``last``, in a part of the field: (channels, y, x)."""
+        nodes = self.nodes[:, rows, columns]
         if len(self.centres) == 1:
-            return np.repeat(self.nodes, last - first, axis=0)
+            return np.repeat(nodes, last - first, axis=0)
         channels = np.arange(first, last)
         left = np.clip(np.searchsorted(self.centres, channels) - 1, 0, len(self.centres) - 2)
         part = (channels - self.centres[left]) / (self.centres[left + 1] - self.centres[left])
         weights = np.zeros((len(channels), len(self.centres)), np.float32)
         weights[np.arange(len(channels)), left] = 1 - part
         weights[np.arange(len(channels)), left + 1] += part
-        return np.tensordot(weights, self.nodes, axes=1)
+        return np.tensordot(weights, nodes, axes=1)
 
     def sky(self):
         """Return, per channel, whether it is at a strong night-sky line: the noise is far above the surroundings'."""

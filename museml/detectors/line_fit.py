@@ -1,99 +1,151 @@
-"""The spectrum of an unresolved object at a position, and the fit of one line in it."""
+"""The fit of Gaussian lines in the spectrum of one object, with errors true to correlated noise."""
 
-import warnings
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.stats import gaussian_fwhm_to_sigma
-from scipy.optimize import OptimizeWarning, curve_fit
+from scipy.linalg import toeplitz
+from scipy.optimize import leastsq
 from scipy.special import erf
 
-__all__ = ["fit_line", "psf_spectrum"]
+__all__ = ["LINE", "LineSpectrum", "fit_lines"]
 
 WINDOW = 1.75  # FWHM to each side that the fit looks at
+TRIALS = 100  # evaluations that a fit may take
+#: what is measured of a line: flux, wavelength and FWHM with errors, and whether the fit converged
+LINE = np.dtype(
+    [(name, "f8") for name in ("flux", "flux_err", "wave", "wave_err", "fwhm", "fwhm_err")] + [("fit", "?")]
+)
 
 
-def psf_spectrum(data, weight, image, y, x):
-    """Extract the spectrum of an unresolved object, weighting by the PSF and the inverse variance.
+@dataclass(frozen=True)
+class LineSpectrum:
+    """A spectrum without continuum.
 
-    Parameters
-    ----------
-    data, weight : ndarray, shape (channels, y, x)
-        Data without continuum and their inverse variance, both 0 at invalid voxels.
-    image : ndarray, shape (k, k)
-        The PSF, centred on the pixel ``(y, x)`` but for a fraction of a pixel.
-    y, x : int
-        That pixel.
-
-    Returns
-    -------
-    flux, error : ndarray, shape (channels,)
-        The error is infinite where no voxel is valid.
-    """
-    half = len(image) // 2
-    rows, columns = (slice(max(0, c - half), c + half + 1) for c in (y, x))
-    part = image[rows.start - y + half :, columns.start - x + half :]
-    part = part[: data.shape[1] - rows.start, : data.shape[2] - columns.start].astype(np.float32)
-    weighted = weight[:, rows, columns] * part
-    information = np.einsum("zyx,yx->z", weighted, part).astype(float)
-    signal = np.einsum("zyx,zyx->z", weighted, data[:, rows, columns]).astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(information > 0, signal / information, 0), 1 / np.sqrt(information)
-
-
-def fit_line(wave, flux, error, guess, narrowest=0.0):
-    """Fit a Gaussian line.
-
-    Parameters
+    Attributes
     ----------
     wave, flux, error : ndarray
-        The spectrum without continuum; wavelengths in Angstrom, evenly spaced.
-    guess : (float, float)
-        Wavelength and FWHM in Angstrom to begin with.
+        Wavelengths in Angstrom, evenly spaced; the error is infinite where nothing is valid.
+    correlation : sequence of float
+        Of the noise of channels at distances of 0, 1, 2... channels; 0 beyond.
+    level_error : float
+        Standard error of the level that was subtracted, common to all channels.
+    """
+
+    wave: np.ndarray
+    flux: np.ndarray
+    error: np.ndarray
+    correlation: tuple = (1.0,)
+    level_error: float = 0.0
+
+    def covariance(self, chosen):
+        """Return the covariance of the noise of some channels."""
+        row = np.zeros(len(self.wave))
+        known = min(len(row), len(self.correlation))
+        row[:known] = self.correlation[:known]
+        error = self.error[chosen]
+        return toeplitz(row)[np.ix_(chosen, chosen)] * np.outer(error, error) + self.level_error**2
+
+
+def fit_lines(spectrum, guesses, narrowest=0.0, around=None):
+    """Fit one or more Gaussian lines together.
+
+    Parameters
+    ----------
+    spectrum : LineSpectrum
+        The spectrum.
+    guesses : sequence of (float, float)
+        Wavelength and FWHM of each line in Angstrom to begin with.
     narrowest : float
         Smallest FWHM possible, that of the line-spread function; noise may make lines look narrower.
+    around : sequence of (float, float)
+        Wavelengths and FWHM that say which channels to look at; by default the guesses.
 
     Returns
     -------
-    flux, flux_err, wave, fwhm : float
-    converged : bool
-        If not, wavelength and width are those of the guess, and the flux is the best for these.
+    lines : ndarray of `LINE`, shape (lines,)
+        Where the fit failed, wavelengths and widths are those of the guess, and the fluxes the best for these.
+    chi2 : float
+        Sum of the squared residuals in units of the errors.
     """
-    near, step = (np.abs(wave - guess[0]) < WINDOW * guess[1]) & np.isfinite(error), wave[1] - wave[0]
-    wave, flux, error = wave[near], flux[near], error[near]
-    line = partial(_gaussian, step=step)
-    start = _best_flux(line, wave, flux, error, guess)
-    if len(wave) < 4:
-        return *start, *guess, False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", OptimizeWarning)  # the errors are looked at below
-            values, covariance = curve_fit(
-                line, wave, flux, (start[0], *guess), error, absolute_sigma=True, maxfev=100, check_finite=False
-            )
-    except RuntimeError:
-        return *start, *guess, False
-    errors = np.sqrt(np.diag(covariance))
-    near_guess = abs(values[1] - guess[0]) < guess[1] / 2 + step and 0.4 < abs(values[2]) / guess[1] < 2.5
-    if not (near_guess and values[0] > 0 and np.all(np.isfinite(errors))):
-        return *start, *guess, False
-    if abs(values[2]) < narrowest:
-        shape = float(values[1]), narrowest
-        return *_best_flux(line, wave, flux, error, shape), *shape, True
-    return values[0], errors[0], values[1], abs(values[2]), True
+    guesses = np.maximum(np.asarray(guesses, float), (0, narrowest))
+    around = guesses if around is None else np.asarray(around)
+    near = np.any(np.abs(spectrum.wave - around[:, :1]) < WINDOW * around[:, 1:], axis=0)
+    chosen = np.flatnonzero(near & np.isfinite(spectrum.error))
+    start = _best_fluxes(spectrum, chosen, guesses)
+    if len(chosen) > 3 * len(guesses):
+        shapes = _fitted(spectrum, chosen, start, guesses, narrowest)
+        if shapes is not None:
+            return _measured(spectrum, chosen, shapes, narrowest)
+    lines, chi2 = _measured(spectrum, chosen, np.column_stack([start, guesses]), np.inf)
+    lines["wave_err"] = lines["fwhm_err"] = np.nan
+    lines["fit"] = False
+    return lines, chi2
 
 
-def _best_flux(line, wave, flux, error, guess):
-    """Return flux and error of a line of given place and width; the error is infinite without data."""
-    profile = line(wave, 1.0, *guess)
-    information = np.sum((profile / error) ** 2)
-    if not information > 0:
-        return 0.0, np.inf
-    return np.sum(profile * flux / error**2) / information, 1 / np.sqrt(information)
+def _best_fluxes(spectrum, chosen, shapes):
+    """Return the fluxes of lines of given wavelength and FWHM; 0 where there are no data."""
+    profiles = [_line(spectrum.wave, 1.0, *shape)[0][chosen] / spectrum.error[chosen] for shape in shapes]
+    return np.linalg.lstsq(np.transpose(profiles), spectrum.flux[chosen] / spectrum.error[chosen], rcond=None)[0]
 
 
-def _gaussian(wave, flux, centre, fwhm, step):
-    """Return a line averaged over channels of a width ``step``."""
-    edges = (wave - centre + np.array([[-step], [step]]) / 2) / (np.sqrt(2) * gaussian_fwhm_to_sigma * fwhm)
-    low, high = erf(edges)
-    return flux * (high - low) / (2 * step)
+def _fitted(spectrum, chosen, fluxes, guesses, narrowest):
+    """Return rows of flux, wavelength and FWHM, or None where the fit fails."""
+    wave, flux, error = spectrum.wave[chosen], spectrum.flux[chosen], spectrum.error[chosen]
+    scale = max(np.abs(fluxes).max(), 1e-30)
+
+    def lines(values):
+        """FWHM^2 = narrowest^2 + width^2, so any width will do."""
+        rows = values.reshape(-1, 3)
+        return [(*_line(wave, f * scale, c, np.hypot(narrowest, v)), v / np.hypot(narrowest, v)) for f, c, v in rows]
+
+    def residuals(values):
+        return (sum(model for model, _, _ in lines(values)) - flux) / error
+
+    def slopes(values):
+        parts = [(by[0] * scale, by[1], by[2] * share) for _, by, share in lines(values)]
+        return np.concatenate(parts) / error
+
+    widths = np.sqrt(np.maximum(guesses[:, 1] ** 2 - narrowest**2, (0.3 * guesses[:, 1]) ** 2))
+    start = np.column_stack([fluxes / scale, guesses[:, 0], widths]).ravel()
+    values, _, _, _, status = leastsq(residuals, start, Dfun=slopes, col_deriv=True, full_output=True, maxfev=TRIALS)
+    rows = values.reshape(-1, 3)
+    shapes = np.column_stack([rows[:, 0] * scale, rows[:, 1], np.hypot(narrowest, rows[:, 2])])
+    step, moved, wider = wave[1] - wave[0], np.abs(shapes[:, 1] - guesses[:, 0]), shapes[:, 2] / guesses[:, 1]
+    sane = (shapes[:, 0] > 0) & (moved < guesses[:, 1] / 2 + step) & (wider > 0.4) & (wider < 2.5)
+    return shapes if status in (1, 2, 3, 4) and np.all(sane) else None
+
+
+def _measured(spectrum, chosen, shapes, narrowest):
+    """Return lines of given flux, wavelength and FWHM with their errors, and chi^2.
+
+    The estimate is that of least squares with the weights of independent errors; its covariance is
+    A C A^T with the true covariance C of the data. A FWHM that is the narrowest is not free; with an
+    infinite ``narrowest`` only fluxes are.
+    """
+    error = spectrum.error[chosen]
+    models, slopes = zip(*(_line(spectrum.wave, *shape) for shape in shapes), strict=True)
+    slopes = np.concatenate(slopes)[:, chosen] / error
+    residuals = (np.sum(models, axis=0) - spectrum.flux)[chosen] / error
+    free = np.ones((len(shapes), 3), bool)
+    free[:, 1], free[:, 2] = np.isfinite(narrowest), shapes[:, 2] > 1.001 * narrowest
+    estimate = np.zeros((free.size, len(chosen)))
+    estimate[free.ravel()] = np.linalg.pinv(slopes[free.ravel()].T) / error
+    variance = np.einsum("ki,ij,kj->k", estimate, spectrum.covariance(chosen), estimate).reshape(-1, 3)
+    errors = np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), (np.inf, np.nan, np.nan))
+    lines = np.ones(len(shapes), LINE)
+    lines["flux"], lines["wave"], lines["fwhm"] = shapes.T
+    lines["flux_err"], lines["wave_err"], lines["fwhm_err"] = errors.T
+    return lines, float(residuals @ residuals)
+
+
+def _line(wave, flux, centre, fwhm):
+    """Return a line averaged over channels, and its derivatives by flux, centre and FWHM."""
+    step, sigma = wave[1] - wave[0], fwhm * gaussian_fwhm_to_sigma
+    edges = (wave - centre + np.array([[-0.5], [0.5]]) * step) / sigma
+    low, high = erf(edges / np.sqrt(2))
+    below, above = np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi)
+    share = (high - low) / (2 * step)
+    by_centre = flux * (below - above) / (sigma * step)
+    by_fwhm = flux * (edges[0] * below - edges[1] * above) / (fwhm * step)
+    return flux * share, np.array([share, by_centre, by_fwhm])

@@ -1,23 +1,25 @@
-"""The search for lines: one way through a cube, block by block, that collects peaks, their spectra and the noise."""
+"""The search for lines: one way through a cube, block by block, that collects peaks and the noise."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from astropy.stats import gaussian_fwhm_to_sigma
 
-from museml.detectors.line_fit import psf_spectrum
-from museml.detectors.noise_field import NoiseField, channel_noise
+from museml.data.threads import in_threads
+from museml.detectors.noise_field import NoiseField, block_noise, channel_noise
 from museml.detectors.peaks import PEAK, find_peaks
 
-__all__ = ["Findings", "search_lines"]
+__all__ = ["Findings", "block_limits", "search_lines", "weights"]
 
 FLOOR = 3.0  # S/N above which peaks are collected
 CHANNELS = 128  # in one block
-VOXELS = 8_000_000  # in one block, at most
+VOXELS = 6_000_000  # in one block, at most
 LARGEST = 100.0  # weight of a voxel over that of the usual one of its channel; more is an error of the variance
+FINE = 2.5  # the noise of channels is looked at in so many pixels per side of an independent area
 
 
-@dataclass
+@dataclass(frozen=True)
 class Findings:
     """What a search has found.
 
@@ -25,46 +27,28 @@ class Findings:
     ----------
     peaks, negative : ndarray of `~museml.detectors.peaks.PEAK`
         Local maxima of S/N divided by its channels' scatter, and of its negative.
-    spectra : dict
-        (z, y, x) of a peak -> `Spectrum`, of the strong ones.
-    noise : NoiseField
+    noise : `~museml.detectors.noise_field.NoiseField`
         The noise.
     """
 
     peaks: np.ndarray
     negative: np.ndarray
-    spectra: dict
     noise: NoiseField
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """Spectrum of an unresolved object around a line, without continuum."""
-
-    first: int
-    flux: np.ndarray
-    error: np.ndarray
-    scatter: float
-    masked: bool
-
-
-@dataclass
 class _Block:
-    """A block of the cube with the channels that the filter reaches, and its filtered self."""
+    """A part of the cube: channels ``start`` to ``stop``, and from ``first`` those that the filter reaches."""
 
     first: int
     start: int
     stop: int
     data: np.ndarray
-    weight: np.ndarray
-    masked: np.ndarray
-    snr: np.ndarray = field(default=None)
-    scatter: np.ndarray = field(default=None)
-    raised: np.ndarray = field(default=None)  # how much of the S/N of the whole field was taken away
+    var: np.ndarray
 
 
-def search_lines(cube, matched, baseline, threshold):
-    """Filter a cube and collect its peaks.
+def search_lines(cube, matched, baseline, keep=None):
+    """Filter a cube and collect its peaks, several blocks at a time (see `museml.data.threads`).
 
     Parameters
     ----------
@@ -74,79 +58,108 @@ def search_lines(cube, matched, baseline, threshold):
         The filter.
     baseline : `~museml.detectors.baseline.Baseline`
         The continuum.
-    threshold : float
-        Positive peaks above it get their spectrum extracted.
+    keep : object
+        Its method ``add(channel, signal, information)`` is given the planes filtered with the PSF,
+        see `~museml.detectors.matched_filter.MatchedFilter.planes`, block by block from channel 0.
 
     Returns
     -------
     Findings
     """
-    findings = Findings(np.zeros(0, PEAK), np.zeros(0, PEAK), {}, NoiseField())
-    sky = baseline.sky()
-    count = min(CHANNELS, max(8, VOXELS // (cube.shape[1] * cube.shape[2])))
-    for start in range(0, cube.shape[0], count):
-        block = _read(cube, matched, baseline, start, min(start + count, cube.shape[0]))
-        if block.weight.any():
-            _filter(block, matched, sky)
-            _collect(block, findings, matched, threshold)
-    return findings
+    search = partial(_search, matched=matched, baseline=baseline, sky=baseline.sky(), kept=keep is not None)
+    peaks, negative, noise = [np.zeros(0, PEAK)], [np.zeros(0, PEAK)], []
+    for start, high, low, block, planes in in_threads(search, _blocks(cube, matched.halo)):
+        peaks.append(high)
+        negative.append(low)
+        noise.append(block)
+        if keep is not None:
+            keep.add(start, *planes)
+    return Findings(np.concatenate(peaks), np.concatenate(negative), NoiseField(noise))
 
 
-def _read(cube, matched, baseline, start, stop):
-    """Return a block with its surroundings: the filter's reach, and one channel more for the comparison of peaks."""
-    first, last = max(0, start - matched.halo - 1), min(cube.shape[0], stop + matched.halo + 1)
-    data, var = cube.block(first, last)
+def block_limits(shape):
+    """Return the channels at which the blocks of a cube begin and end."""
+    count = min(CHANNELS, max(8, VOXELS // (shape[1] * shape[2])))
+    return [(start, min(start + count, shape[0])) for start in range(0, shape[0], count)]
+
+
+def _blocks(cube, halo):
+    """Read blocks with their surroundings: the filter's reach, and one channel more for the comparison of peaks."""
+    for start, stop in block_limits(cube.shape):
+        first, last = max(0, start - halo - 1), min(cube.shape[0], stop + halo + 1)
+        yield _Block(first, start, stop, *cube.block(first, last))
+
+
+def weights(data, var, usual):
+    """Return inverse variances, and set data to 0 where they are invalid.
+
+    Parameters
+    ----------
+    data, var : ndarray, shape (channels, y, x), float32
+        NaN where invalid; both are changed.
+    usual : ndarray, shape (channels,)
+        The usual variance of each channel.
+
+    Returns
+    -------
+    weight : ndarray, float32
+        0 where invalid.
+    masked : ndarray of bool
+        Where that is.
+    """
     masked = np.isnan(data)
-    data -= baseline.at(first, last)
-    weight = np.where(masked, 0, 1 / var)
-    weight = np.fmin(weight, LARGEST / baseline.variance[first:last, None, None].astype(weight.dtype))
-    return _Block(first, start, stop, np.where(masked, 0, data), weight, masked)
+    weight = np.divide(np.float32(1), var, out=var)
+    weight = np.fmin(weight, (LARGEST / usual[:, None, None]).astype(weight.dtype), out=weight)
+    data[masked] = weight[masked] = 0
+    return weight, masked
 
 
-def _filter(block, matched, sky):
-    """Compute the S/N, subtract what the whole field has, and divide it by its own scatter, template by template."""
-    low, high = max(block.start - 1, block.first), min(block.stop + 1, block.first + len(block.data))
-    snr = matched.snr(block.data, block.weight, block.first, low, high)
-    snr[:, block.masked[low - block.first : high - block.first]] = np.nan
+def _search(block, matched, baseline, sky, kept):
+    """Return a block's start, peaks, negative peaks, noise and, if they are kept, its filtered planes."""
+    first, start, stop, data = block.first, block.start, block.stop, block.data
+    data -= baseline.at(first, first + len(data))
+    weight, masked = weights(data, block.var, baseline.variance[first : first + len(data)])
+    signal, information = matched.planes(data, weight, start, stop)
+    low, high = max(start - 1, first), min(stop + 1, first + len(data))
+    snr = matched.along_wavelength(signal, information, first, low, high)
+    masked, core = masked[low - first : high - first], slice(start - low, stop - low)
     area = pixel_area(matched, low)
-    offset, block.scatter = np.swapaxes([channel_noise(one, sky[low:high], area) for one in snr], 0, 1)
-    snr -= offset[:, :, None, None].astype(snr.dtype)
-    block.snr = np.divide(snr, block.scatter[:, :, None, None], out=snr)
-    block.raised = (np.maximum(offset, 0) / block.scatter)[:, :, None, None].astype(snr.dtype)
+    raised, scatter = _normalise(snr, masked, sky[low:high], area)
+    noise = block_noise(snr[0, core], masked[core], start, _some(signal, information, area), scatter[0, core])
+    peaks = find_peaks(snr, FLOOR, low, core)
+    snr = np.subtract(-raised, snr, out=snr)  # a nebula's rim is no negative peak
+    negative = find_peaks(snr, FLOOR, low, core)
+    inside = slice(start - first, stop - first)
+    return start, peaks, negative, noise, (signal[inside], information[inside]) if kept else None
+
+
+def _normalise(snr, masked, sky, area):
+    """Subtract from S/N what the whole field has, divide it by its own scatter, and put 0 where it is masked.
+
+    Return what was taken away (in the new units), and the scatter.
+    """
+    stride = _stride(area)
+    samples = np.where(masked[:, ::stride, ::stride], np.float32(np.nan), snr[..., ::stride, ::stride])
+    measured = [channel_noise(one, sky, area / stride**2) for one in samples]
+    offset, scatter = np.swapaxes(measured, 0, 1)
+    snr -= offset[..., None, None].astype(snr.dtype)
+    snr /= scatter[..., None, None].astype(snr.dtype)
+    snr[:, masked] = 0
+    return (np.maximum(offset, 0) / scatter)[..., None, None].astype(snr.dtype), scatter
+
+
+def _some(signal, information, area):
+    """Return the S/N of planes filtered with the PSF alone, in some spaxels; NaN where there is none."""
+    sparse = (slice(None), *2 * [slice(None, None, 2 * _stride(area))])
+    signal, information = (values[sparse].reshape(len(values), -1) for values in (signal, information))
+    return signal / np.sqrt(np.where(information > 0, information, np.inf))
+
+
+def _stride(area):
+    return max(1, int(np.sqrt(area) / FINE))
 
 
 def pixel_area(matched, channel):
     """Return how many pixels share one independent value of the filtered field: 4 pi sigma^2 of the PSF."""
     sigma = float(matched.psf.fwhm_at(matched.wave[channel])) / matched.pixel_scale * gaussian_fwhm_to_sigma
     return 4 * np.pi * sigma**2
-
-
-def _collect(block, findings, matched, threshold):
-    low = max(block.start - 1, block.first)
-    core = slice(block.start - low, block.stop - low)
-    findings.noise.add(block.snr[0, core], block.start)
-    block.snr = np.nan_to_num(block.snr, copy=False)
-    peaks = find_peaks(block.snr, FLOOR, low, core)
-    negative = find_peaks(-block.snr - block.raised, FLOOR, low, core)  # a nebula's rim is no negative peak
-    findings.peaks = np.concatenate([findings.peaks, peaks])
-    findings.negative = np.concatenate([findings.negative, negative])
-    for peak in peaks[peaks["snr"] >= threshold]:
-        findings.spectra[tuple(peak)[:3]] = _spectrum(block, matched, peak, block.scatter[peak["width"]], low)
-
-
-def _spectrum(block, matched, peak, scatter, low):
-    """Extract the spectrum at a peak; the line's own share in the continuum's median is given back."""
-    z, y, x = (round(float(peak[name])) for name in "zyx")
-    image = matched.psf_image(block.start, block.stop, offset=(peak["y"] - y, peak["x"] - x))
-    flux, error = psf_spectrum(block.data, block.weight, image, y, x)
-    line, core = _around(z - block.first, matched.halo), _around(z - block.first, 2)
-    beside = np.isfinite(error)
-    beside[line] = False
-    if np.count_nonzero(beside) > matched.halo:
-        flux = flux - np.median(flux[beside])
-    masked = block.masked[core, _around(y, 2), _around(x, 2)].any()
-    return Spectrum(block.first + line.start, flux[line], error[line], float(scatter[z - low]), bool(masked))
-
-
-def _around(index, reach):
-    return slice(max(0, index - reach), index + reach + 1)

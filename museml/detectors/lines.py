@@ -1,22 +1,33 @@
 """Emission lines, by a matched filter in three dimensions."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from astropy.stats import gaussian_fwhm_to_sigma
 from scipy.ndimage import map_coordinates
 from scipy.signal import fftconvolve
 
-from museml.data.psf import DEFAULT_PSF, as_psf, lsf_fwhm
+from museml.data.psf import DEFAULT_PSF, as_psf
 from museml.detection import Detections, Detector
-from museml.detectors.baseline import measure_baseline
+from museml.detectors.baseline import Baseline, measure_baseline
 from museml.detectors.false_alarms import MODEST, FalseAlarms
-from museml.detectors.line_fit import fit_line
-from museml.detectors.line_search import search_lines
+from museml.detectors.line_measure import measure_lines
+from museml.detectors.line_search import Findings, search_lines
 from museml.detectors.matched_filter import MatchedFilter
 from museml.detectors.peaks import keep_separate
 from museml.errors import DetectionFlag, SettingError
 from museml.settings import check_number, is_number
 
-__all__ = ["LineDetector"]
+__all__ = ["LineDetector", "LineSearch"]
+
+
+@dataclass(frozen=True)
+class LineSearch:
+    """A cube's filter, continuum, and what the search has found."""
+
+    matched: MatchedFilter
+    baseline: Baseline
+    findings: Findings
 
 
 class LineDetector(Detector):
@@ -49,17 +60,40 @@ class LineDetector(Detector):
         self.psf = psf
         self.block = block
 
-    def find(self, cube):
-        """Return the `Detections` of lines in a `~museml.data.cubes.CubeData`."""
+    def find(self, cube, keep=None):
+        """Return the `Detections` of lines in a `~museml.data.cubes.CubeData`; for ``keep`` see `search`."""
+        return self.detections(cube, self.search(cube, keep))
+
+    def search(self, cube, keep=None):
+        """Filter a cube: the part of the work that takes time.
+
+        Parameters
+        ----------
+        cube : `~museml.data.cubes.CubeData`
+            The cube.
+        keep : object
+            Is given the filtered planes, see `~museml.detectors.line_search.search_lines`.
+
+        Returns
+        -------
+        LineSearch
+        """
         self.check_settings()
         matched = MatchedFilter(cube.wave, cube.pixel_scale, self._psf(cube), tuple(self.widths))
         baseline = measure_baseline(cube, self.block)
-        findings = search_lines(cube, matched, baseline, self.threshold)
+        return LineSearch(matched, baseline, search_lines(cube, matched, baseline, keep))
+
+    def detections(self, cube, search):
+        """Return the `Detections` that follow from a `search` of the same cube."""
+        matched, findings, sky = search.matched, search.findings, search.baseline.sky()
         peaks, negative = self._select(findings, matched)
         if not len(peaks):
             return Detections.empty()
-        log_false = _log_false(peaks, negative, findings.noise, baseline.sky(), len(matched.widths))
-        return self._table(cube, matched, findings, peaks, log_false, baseline.sky())
+        lines = measure_lines(cube, matched, search.baseline, findings.noise, peaks)
+        lines = lines[np.isfinite(lines["flux_err"])]  # no valid voxel under the PSF, no flux
+        peaks = _peaks_of(lines, peaks)
+        log_false = _log_false(peaks, negative, findings.noise, sky, len(matched.widths))
+        return self._table(cube, matched, peaks, lines, log_false, sky)
 
     def check_settings(self):
         """Raise `SettingError` where a setting breaks a rule."""
@@ -86,30 +120,18 @@ class LineDetector(Detector):
             kept.append(keep_separate(peaks[peaks["snr"] >= floor], correlation, reach, floor))
         return kept
 
-    def _table(self, cube, matched, findings, peaks, log_false, sky):
-        fits = np.array([self._fit(peak, findings.spectra, matched) for peak in peaks])
-        known = np.isfinite(fits[:, 1])  # a line without a single valid voxel under the PSF has no flux
-        fits, peaks, log_false = fits[known], peaks[known], log_false[known]
+    def _table(self, cube, matched, peaks, lines, log_false, sky):
         ra, dec = cube.pixel_to_sky(peaks["x"], peaks["y"])
-        number = np.arange(1, len(peaks) + 1)
-        masked = np.array([_spectrum_of(peak, findings.spectra).masked for peak in peaks])
-        flags = self._flags(cube, matched, peaks, sky) | np.where(masked, DetectionFlag.MASKED, 0)
-        flags |= np.where(fits[:, 4] == 0, DetectionFlag.FIT_FAILED, 0)
-        columns = {"id": number, "source": number, "kind": np.full(len(peaks), "line"), "ra": ra, "dec": dec}
-        columns |= {name: peaks[name] for name in ("x", "y", "snr")}
-        columns |= dict(zip(("flux", "flux_err", "wave", "fwhm"), fits.T[:4], strict=True))
+        source = np.unique(lines["peak"], return_inverse=True)[1] + 1
+        flags = self._flags(cube, matched, peaks, sky) | np.where(lines["masked"], DetectionFlag.MASKED, 0)
+        flags |= np.where(lines["fit"], 0, DetectionFlag.FIT_FAILED)
+        columns = {"id": np.arange(1, len(lines) + 1), "source": source, "kind": np.full(len(lines), "line")}
+        columns |= {"ra": ra, "dec": dec} | {name: peaks[name] for name in ("x", "y", "snr")}
+        columns |= {name: lines[name] for name in ("flux", "flux_err", "fwhm")}
+        columns |= {name: np.ma.masked_invalid(lines[name]) for name in ("wave_err", "fwhm_err")}
+        columns["wave"] = np.clip(lines["wave"], matched.wave[0], matched.wave[-1])
         columns |= {"score": -log_false / np.log(10), "n_false": np.exp(log_false), "flags": flags}
         return Detections.from_columns(columns)
-
-    def _fit(self, peak, spectra, matched):
-        """Return flux, its error, wavelength, FWHM and whether the fit converged."""
-        spectrum = _spectrum_of(peak, spectra)
-        wave = matched.wave[spectrum.first : spectrum.first + len(spectrum.flux)]
-        centre = np.interp(peak["z"], np.arange(len(matched.wave)), matched.wave)
-        guess = centre, float(matched.fwhm(self.widths[peak["width"]], centre))
-        error = spectrum.error * spectrum.scatter
-        flux, flux_err, centre, fwhm, converged = fit_line(wave, spectrum.flux, error, guess, float(lsf_fwhm(centre)))
-        return flux, flux_err, np.clip(centre, matched.wave[0], matched.wave[-1]), fwhm, converged
 
     def _flags(self, cube, matched, peaks, sky):
         z, y, x = (np.rint(peaks[name]).astype(int) for name in "zyx")
@@ -122,8 +144,11 @@ class LineDetector(Detector):
         return flags | (DetectionFlag.DEFAULT_PSF if unknown else 0)
 
 
-def _spectrum_of(peak, spectra):
-    return spectra[tuple(peak)[:3]]
+def _peaks_of(lines, peaks):
+    """Return the peak of each line; of two lines in one peak, each has a part of the S/N."""
+    peaks, blended = peaks[lines["peak"]], np.bincount(lines["peak"])[lines["peak"]] > 1
+    peaks["snr"][blended] = np.minimum(peaks["snr"], lines["flux"] / lines["flux_err"])[blended]
+    return peaks
 
 
 def _log_false(peaks, negative, noise, sky, templates):

@@ -13,6 +13,7 @@ __all__ = ["MatchedFilter", "filter_image", "line_profiles"]
 
 REACH = 1.75  # the line's profile is cut at this many FWHM from its centre
 PLANES = 16  # wavelength planes in one Fourier transform, so that they stay in the processor's cache
+BAND = 32  # wavelengths filtered at once: lines are short, and zeros need not be multiplied
 NO_INFORMATION = 1e-5  # of the best: less inverse variance than this is none
 
 
@@ -74,15 +75,35 @@ class MatchedFilter:
         ndarray, shape (widths, stop - start, y, x), float32
             sum(d w t) / sqrt(sum(w t^2)) with the template t; 0 where there is no information.
         """
-        last = first + len(data)
+        signal, information = self.planes(data, weight, start, stop)
+        return self.along_wavelength(signal, information, first, start, stop)
+
+    def planes(self, data, weight, start, stop):
+        """Filter each wavelength plane of a block with the PSF in the middle of the channels ``start`` to ``stop``.
+
+        Returns
+        -------
+        signal, information : ndarray, shape (channels, y, x), float32
+            sum(d w p) and sum(w p^2) with the PSF p.
+        """
         image = self.psf_image(start, stop)
-        signal = filter_image(data * weight, image).reshape(len(data), -1)
-        information = filter_image(weight, image**2).reshape(len(data), -1)
-        shape = (stop - start, *data.shape[1:])
-        profiles = (
-            line_profiles(self.wave, self.fwhm(w, self.wave), (start, stop), (first, last)) for w in self.widths
-        )
-        return np.stack([_ratio(p @ signal, p**2 @ information).reshape(shape) for p in profiles])
+        return filter_image(data * weight, image), filter_image(weight, image**2)
+
+    def along_wavelength(self, signal, information, first, start, stop):
+        """Filter planes that begin at channel ``first`` with the lines; the answer is that of `snr`."""
+        last, shape = first + len(signal), signal.shape[1:]
+        signal, information = signal.reshape(len(signal), -1), information.reshape(len(signal), -1)
+        least = NO_INFORMATION * np.max(information, initial=0)
+        snr = np.empty((len(self.widths), stop - start, signal.shape[1]), np.float32)
+        for low in range(start, stop, BAND):
+            rows = low, min(low + BAND, stop)
+            columns = max(first, rows[0] - self.halo), min(last, rows[1] + self.halo)
+            near = slice(columns[0] - first, columns[1] - first)
+            for one, width in zip(snr, self.widths, strict=True):
+                profiles = line_profiles(self.wave, self.fwhm(width, self.wave), rows, columns)
+                ratio = _ratio(profiles @ signal[near], profiles**2 @ information[near], least)
+                one[rows[0] - start : rows[1] - start] = ratio
+        return snr.reshape(len(snr), -1, *shape)
 
 
 def filter_image(planes, kernel):
@@ -132,7 +153,9 @@ def line_profiles(wave, fwhm, rows, columns):
     return np.where(np.abs(distance) <= REACH * width, profile, 0).astype(np.float32)
 
 
-def _ratio(signal, information):
+def _ratio(signal, information, least):
     """Return signal / sqrt(information), 0 where there is next to no information."""
-    enough = information > NO_INFORMATION * np.max(information, initial=0)
-    return np.where(enough, signal / np.sqrt(np.where(enough, information, 1)), 0).astype(np.float32)
+    empty = information <= least
+    information[empty] = 1
+    signal[empty] = 0
+    return np.divide(signal, np.sqrt(information, out=information), out=signal)

@@ -1,17 +1,20 @@
 """The noise of a filtered cube as it is: its scatter, region by region, and its smoothness."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from museml.detectors.robust import ONE_SIGMA, median, quantile, spread
+from museml.detectors.robust import ONE_SIGMA, quantiles, spread
 
-__all__ = ["NoiseField", "channel_noise"]
+__all__ = ["BlockNoise", "NoiseField", "block_noise", "channel_noise"]
 
 LEAST = 0.5  # scatter: variances are not thought to be more than four times too large
 CHANNELS = 5  # averaged where the scatter of single channels is looked at
 BLOCKS = 5  # averaged where the scatter of single spaxels is looked at
 OFFSET = 3.0  # standard errors by which the offset of a channel must stand out
 SIGNIFICANT = 4.0  # standard errors by which a channel or spaxel must stand out
+LAGS = 9  # channels over which the correlation of planes is looked at
 CLIP = 3.0  # S/N beyond this does not count for the smoothness
 
 
@@ -38,7 +41,8 @@ def channel_noise(snr, sky, area):
     usual = spread(flat[::2].reshape(1, -1))[0]
     usual = max(usual, LEAST) if usual > 0 else 1.0
     error = 1.5 / np.sqrt(max(flat.shape[1] / area, 1))
-    middle, low = np.nan_to_num(median(flat)) / usual, np.nan_to_num(quantile(flat, ONE_SIGMA), nan=-usual) / usual
+    middle, low = quantiles(flat, (0.5, ONE_SIGMA))
+    middle, low = np.nan_to_num(middle) / usual, np.nan_to_num(low, nan=-usual) / usual
     offset = np.where(sky | (middle < 0), middle, np.clip(low + 1, 0, np.maximum(middle, 0)))
     offset = np.where(np.abs(offset) > OFFSET * error, offset, 0)
     return usual * offset, usual * _outstanding(offset - low, sky, error)
@@ -51,23 +55,87 @@ def _outstanding(scatter, sky, error):
     return np.where((local > 1 + SIGNIFICANT * error) | sky, np.maximum(local, 1), 1)
 
 
+@dataclass(frozen=True)
+class BlockNoise:
+    """What one block tells of the noise.
+
+    Attributes
+    ----------
+    start : int
+        The block's first channel.
+    voxels : int
+        Number of valid voxels.
+    power : float
+        Sum of the squared S/N.
+    products : ndarray, shape (3,)
+        Sums of the products of neighbouring S/N along each axis.
+    spread : ndarray, shape (y, x)
+        Scatter of the S/N of each spaxel.
+    scatter : ndarray, shape (channels,)
+        Of the planes filtered with the PSF alone, in units of what the variances say.
+    lags : ndarray, shape (lags,)
+        Sums of the products of these planes at distances of 0, 1, 2... channels.
+    """
+
+    start: int
+    voxels: int
+    power: float
+    products: np.ndarray
+    spread: np.ndarray
+    scatter: np.ndarray
+    lags: np.ndarray
+
+
+def block_noise(snr, masked, start, planes, scatter):
+    """Look at a block of S/N already divided by its channels' scatter.
+
+    Parameters
+    ----------
+    snr, masked : ndarray, shape (channels, y, x)
+        S/N, 0 where it is masked.
+    start : int
+        The block's first channel.
+    planes : ndarray, shape (more channels, spaxels)
+        S/N of the planes filtered with the PSF alone, in some spaxels.
+    scatter : ndarray, shape (channels,)
+        The channels' scatter that S/N was divided by.
+
+    Returns
+    -------
+    BlockNoise
+    """
+    clipped, products = np.clip(snr, -CLIP, CLIP), np.zeros(3)
+    for axis in range(3):
+        values = np.moveaxis(clipped, axis, 0)
+        products[axis] = float(np.vdot(values[1:], values[:-1])) * len(values) / max(len(values) - 1, 1)
+    spaxels = spread(np.moveaxis(np.where(masked[::2], np.float32(np.nan), snr[::2]), 0, -1)).astype(np.float32)
+    usual, lags = _plane_noise(planes)
+    voxels, power = int(np.count_nonzero(~masked)), float(np.vdot(clipped, clipped))
+    return BlockNoise(start, voxels, power, products, spaxels, usual * scatter / scatter.min(), lags)
+
+
+def _plane_noise(planes):
+    """Return the scatter of planes and the sums of their products at distances of 0 to `LAGS` - 1 channels."""
+    scatter = spread(planes.reshape(1, -1))[0]
+    scatter = float(max(scatter, LEAST)) if scatter > 0 else 1.0
+    clipped = np.clip(planes, -CLIP * scatter, CLIP * scatter) / scatter
+    return scatter, np.array(
+        [np.vdot(clipped[k:], clipped[: len(clipped) - k]) if k < len(clipped) else 0.0 for k in range(LAGS)]
+    )
+
+
 class NoiseField:
-    """What a search learns of the noise on its way through a cube."""
+    """What a search learns of the noise on its way through a cube, from a list of `BlockNoise`."""
 
-    def __init__(self):
-        self.voxels = 0
-        self._power, self._products, self._spreads, self._starts = 0.0, np.zeros(3), [], []
-
-    def add(self, snr, start):
-        """Look at a block of S/N already divided by its channels' scatter; ``start`` is its first channel."""
-        clipped = np.nan_to_num(np.clip(snr, -CLIP, CLIP))
-        self.voxels += int(np.count_nonzero(np.isfinite(snr)))
-        self._power += float(np.vdot(clipped, clipped))
-        for axis in range(3):
-            values = np.moveaxis(clipped, axis, 0)
-            self._products[axis] += float(np.vdot(values[1:], values[:-1])) * len(values) / max(len(values) - 1, 1)
-        self._spreads.append(spread(np.moveaxis(snr[::2], 0, -1)))
-        self._starts.append(start)
+    def __init__(self, blocks):
+        self.voxels = sum(block.voxels for block in blocks)
+        self._power, self._products = sum(block.power for block in blocks), sum(block.products for block in blocks)
+        self._spreads, self._starts = [block.spread for block in blocks], [block.start for block in blocks]
+        #: scatter of the planes filtered with the PSF alone, channel by channel, in units of what the variances say
+        self.scatter = np.concatenate([block.scatter for block in blocks])
+        lags = sum(block.lags for block in blocks)
+        #: correlation of these planes at distances of 0, 1, 2... channels
+        self.autocorrelation = lags / lags[0] if lags[0] > 0 else np.eye(LAGS)[0]
 
     @property
     def correlations(self):

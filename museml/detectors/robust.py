@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["median", "quantile", "spread"]
+__all__ = ["median", "quantile", "quantiles", "spread"]
 
 ONE_SIGMA = 0.158655  # the part of a normal distribution below minus one standard deviation
 
@@ -22,7 +22,13 @@ def quantile(values, part):
     ndarray
         NaN where nothing is valid.
     """
-    return _pick(np.sort(np.ascontiguousarray(values), axis=-1), part)
+    return quantiles(values, (part,))[0]
+
+
+def quantiles(values, parts):
+    """Return several quantiles along the last axis, for one sorting."""
+    ordered = np.sort(np.ascontiguousarray(values), axis=-1)
+    return [_pick(ordered, part) for part in parts]
 
 
 def median(values):
@@ -35,8 +41,8 @@ def spread(values):
 
     Real sources lie in the upper half.
     """
-    ordered = np.sort(np.ascontiguousarray(values), axis=-1)
-    return _pick(ordered, 0.5) - _pick(ordered, ONE_SIGMA)
+    middle, low = quantiles(values, (0.5, ONE_SIGMA))
+    return middle - low
 
 
 def _pick(ordered, part):

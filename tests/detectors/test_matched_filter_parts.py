@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.signal import convolve
@@ -5,14 +7,20 @@ from scipy.signal import convolve
 from museml.data.psf import PSF
 from museml.detectors.baseline import measure_baseline
 from museml.detectors.false_alarms import FalseAlarms, expected_maxima
-from museml.detectors.line_fit import fit_line
+from museml.detectors.line_fit import LineSpectrum, fit_lines
+from museml.detectors.line_measure import psf_spectra
 from museml.detectors.matched_filter import MatchedFilter, filter_image, line_profiles
-from museml.detectors.noise_field import NoiseField, channel_noise
+from museml.detectors.noise_field import NoiseField, block_noise, channel_noise
 from museml.detectors.peaks import PEAK, find_peaks, keep_separate
 from museml.detectors.robust import median, quantile, spread
 
 RNG = np.random.default_rng(7)
 WAVE = 7000 + 1.25 * np.arange(100)
+
+
+def noise_of(snr):
+    unmasked = np.zeros(snr.shape, bool)
+    return NoiseField([block_noise(snr, unmasked, 0, snr[:, :, ::4].reshape(len(snr), -1), np.ones(len(snr)))])
 
 
 def test_quantiles_are_those_of_numpy_without_the_invalid():
@@ -101,8 +109,7 @@ def test_expected_maxima_are_those_counted_in_smooth_noise():
     matched = MatchedFilter(WAVE, 0.2, PSF(0.7, beta=None), (3.0,))
     data = RNG.normal(size=(100, 100, 100)).astype("f4")
     snr = matched.snr(data, np.ones_like(data), 0, 0, 100)
-    noise = NoiseField()
-    noise.add(snr[0], 0)
+    noise = noise_of(snr[0])
     count = sum(np.count_nonzero(find_peaks(sign * snr, 2.8)["snr"] > 3.2) for sign in (1, -1)) / 2
     assert count == pytest.approx(expected_maxima(3.2, noise.voxels, noise.correlations), rel=0.15)
 
@@ -144,10 +151,9 @@ def test_the_offset_of_a_channel_is_what_the_whole_field_has():
 
 
 def test_spaxel_scatter_sees_bad_spaxels():
-    noise = NoiseField()
     snr = RNG.normal(size=(128, 10, 10))
     snr[:, 4, 5] *= 5
-    noise.add(snr, 0)
+    noise = noise_of(snr)
     at = noise.spaxel_scatter(60)
     ask = (np.array([3.0, 3.0]), np.array([4.0, 8.0]), np.array([5.0, 8.0]))
     assert at(*ask) == pytest.approx([5, 1], rel=0.2)
@@ -167,29 +173,67 @@ def test_baseline_follows_the_continuum_and_not_the_lines():
     assert not baseline.sky().any()
 
 
+def spectrum_of(*lines, error=0.5, **noise):
+    flux = sum(f * line_profiles(WAVE, np.full(100, w), (k, k + 1), (0, 100))[0] for f, k, w in lines)
+    return LineSpectrum(WAVE, flux, np.full(100, error), **noise)
+
+
 def test_fit_finds_flux_place_and_width():
-    line = 100 * line_profiles(WAVE, np.full(100, 4.0), (50, 51), (0, 100))[0]
-    error = np.full(100, 0.5)
-    flux, flux_err, wave, fwhm, converged = fit_line(WAVE, line, error, (WAVE[50] + 1, 3.0))
-    assert converged
-    assert (flux, wave, fwhm) == pytest.approx((100, WAVE[50], 4.0), rel=2e-2)
-    assert 0 < flux_err < 5
+    lines, chi2 = fit_lines(spectrum_of((100, 50, 4.0)), [(WAVE[50] + 1, 3.0)])
+    assert lines["fit"][0]
+    assert [lines[name][0] for name in ("flux", "wave", "fwhm")] == pytest.approx([100, WAVE[50], 4.0], rel=2e-2)
+    assert 0 < lines["flux_err"][0] < 5
+    assert chi2 < 10
+
+
+def test_errors_of_a_fit_are_the_scatter_of_many_in_correlated_noise():
+    clean = spectrum_of((100, 50, 5.0), error=1.5, correlation=(1.0, 0.5))
+    kernel = [np.sqrt(0.5), np.sqrt(0.5)]
+    found = []
+    for _ in range(300):
+        noise = 1.5 * np.convolve(RNG.normal(size=101), kernel, "valid")
+        found.append(fit_lines(replace(clean, flux=clean.flux + noise), [(WAVE[50], 5.0)])[0][0])
+    found = np.array(found)
+    assert found["fit"].mean() > 0.98
+    for name, truth in (("flux", 100), ("wave", WAVE[50]), ("fwhm", 5.0)):
+        pull = (found[name] - truth) / found[name + "_err"]
+        assert np.std(pull) == pytest.approx(1, abs=0.12)
+        assert abs(np.mean(pull)) < 0.35
+
+
+def test_two_lines_are_fitted_together():
+    lines, _ = fit_lines(spectrum_of((100, 48, 3.0), (60, 52, 3.0)), [(WAVE[47], 3.0), (WAVE[53], 3.0)], 2.0)
+    assert lines["flux"] == pytest.approx([100, 60], rel=0.02)
+    assert lines["wave"] == pytest.approx(WAVE[[48, 52]], abs=0.1)
 
 
 def test_a_masked_channel_does_not_change_the_width():
-    line = 100 * line_profiles(WAVE, np.full(100, 4.0), (50, 51), (0, 100))[0]
-    guess = (WAVE[50], 4.0)
-    first = np.flatnonzero(np.abs(WAVE - guess[0]) < 1.75 * guess[1])[0]
-    error = np.full(100, 0.5)
-    error[first + 1] = np.inf
-    assert fit_line(WAVE, line, error, guess)[3] == pytest.approx(4.0, abs=0.05)
+    spectrum = spectrum_of((100, 50, 4.0))
+    spectrum.error[45] = np.inf
+    assert fit_lines(spectrum, [(WAVE[50], 4.0)])[0]["fwhm"][0] == pytest.approx(4.0, abs=0.05)
 
 
 def test_a_line_is_never_narrower_than_the_instrument_can_show():
-    line = 100 * line_profiles(WAVE, np.full(100, 2.0), (50, 51), (0, 100))[0]
-    assert fit_line(WAVE, line, np.full(100, 0.5), (WAVE[50], 3.0), narrowest=2.5)[3] == 2.5
+    line = fit_lines(spectrum_of((100, 50, 2.0)), [(WAVE[50], 3.0)], narrowest=2.5)[0][0]
+    assert line["fit"]
+    assert line["fwhm"] == pytest.approx(2.5, rel=1e-3)
 
 
-def test_a_fit_of_nothing_says_so():
-    assert not fit_line(WAVE, np.zeros(100), np.ones(100), (7050, 4.0))[4]
-    assert not fit_line(WAVE, np.ones(100), np.full(100, np.inf), (7050, 4.0))[4]
+@pytest.mark.parametrize("error", [1.0, np.inf])
+def test_a_fit_of_nothing_says_so(error):
+    lines, _ = fit_lines(LineSpectrum(WAVE, np.zeros(100), np.full(100, error)), [(7050, 4.0)])
+    assert not lines["fit"][0]
+    assert lines["flux"][0] == 0
+    assert np.isinf(lines["flux_err"][0]) == np.isinf(error)
+
+
+def test_spectra_of_neighbours_are_free_of_each_others_light():
+    psf = PSF(0.7)
+    images = np.array([psf.image(7000, 0.2, 31, offset=(0, x)) for x in (-2.6, 2.6)])
+    truth = np.array([np.linspace(1, 5, 20), np.linspace(8, 2, 20)])
+    data = np.einsum("kz,kyx->zyx", truth, images)
+    weight = RNG.uniform(0.5, 2, data.shape)
+    weight[3] = 0
+    flux, error = psf_spectra(data, weight, images)
+    assert np.delete(flux, 3, axis=1) == pytest.approx(np.delete(truth, 3, axis=1), rel=1e-4)
+    assert np.all(np.isinf(error[:, 3]))
