@@ -1,29 +1,34 @@
 """The steps from one cube to its catalogue; a step whose files are there is not done again."""
 
+import os
 import shutil
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from mpdaf.obj import Cube
 from mpdaf.sdetect import Source, SourceList
 
 from museml._version import __version__
-from museml.catalogs.summary import summarise
+from museml.catalogs.summary import SourceTable, summarise
 from museml.classification import Classifier
-from museml.data.cubes import open_cube
+from museml.data.cubes import CubeData, cube_name, open_cube
 from museml.detection import Detections, Detector
 from museml.errors import OutputError
 from museml.extraction import source_position, white_image
 from museml.output import FORMATS, read_table, write_table
-from museml.pipeline.folder import RunFolder
+from museml.pipeline.folder import Mode, RunFolder
 from museml.pipeline.progress import Progress
+from museml.pipeline.record import is_complete
 from museml.pipeline.tasks import draw_overview, extract, finish_source
 
-__all__ = ["Choice", "run_cube"]
+__all__ = ["Choice", "cube_path", "name_of", "run_cube"]
 
-CHUNK = 64  # sources extracted in one pass through the cube
+CHUNK = 512  # sources extracted in one pass through the cube; each takes 0.4 MB of memory
 EXTRACT, DRAW = 0.1, 0.5  # seconds that a source takes, about
+_ANEW = Mode()
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,19 @@ class Choice:
     formats: tuple = ("fits",)
     plots: bool = True
 
-    def recipe(self, cube):
-        """Return what the result depends on."""
+    def recipe(self):
+        """Return what the result depends on besides the cube."""
         plugins = {"detector": self.detector, "classifier": self.classifier}
-        return {
-            "museml": {"version": __version__},
-            "input": {"sha256": cube.sha256()},
-            **{kind: _described(plugin) for kind, plugin in plugins.items()},
-        }
+        return {"museml": {"version": __version__}, **{kind: _described(plugin) for kind, plugin in plugins.items()}}
+
+    def about(self, data):
+        """Return what is recorded of the input, and of what is written."""
+        path = cube_path(data)
+        source = f"a cube in memory, {name_of(data)!r}" if path is None else str(path)
+        return {"input": source, "file": _state(path), "formats": self.formats, "plots": self.plots}
 
 
-def run_cube(data, out, choice, workers, mode=(False, False), shown=True):
+def run_cube(data, out, choice, workers, mode=_ANEW, shown=True):
     """Run the whole job on one cube; see `museml.run`.
 
     Parameters
@@ -58,8 +65,8 @@ def run_cube(data, out, choice, workers, mode=(False, False), shown=True):
         The plugins and what is written.
     workers : `~museml.pipeline.workers.Workers`
         The processes.
-    mode : (bool, bool)
-        Whether to resume, and whether to overwrite.
+    mode : Mode
+        What may be done with a run that is in the folder.
     shown : bool
         Whether to show the progress bar.
 
@@ -67,14 +74,15 @@ def run_cube(data, out, choice, workers, mode=(False, False), shown=True):
     -------
     `~museml.catalogs.summary.SourceTable`
     """
+    recipe, about = choice.recipe(), choice.about(data)
+    if mode.resume and is_complete(out, recipe, about):
+        return read_table(SourceTable, Path(out) / "catalog.fits")
     cube = open_cube(data)
     with Progress(cube.name, shown) as progress:
         progress.step("read")
-        source = str(data) if cube.path else f"a cube in memory, {cube.name!r}"
-        folder = RunFolder(out, choice.recipe(cube), source)
-        folder.open(*mode)
-        with _logged(folder):
-            folder.log(f"museml {__version__}; {source}; {choice.detector!r}; {choice.classifier!r}")
+        folder = RunFolder(out, {**recipe, "input": {"sha256": cube.sha256()}}, about)
+        with folder.opened(mode), _logged(folder):
+            folder.log(f"museml {__version__}; {about['input']}; {choice.detector!r}; {choice.classifier!r}")
             return _CubeRun(cube, folder, choice, workers, progress).table()
 
 
@@ -120,10 +128,7 @@ class _CubeRun:
             return
         with self._step("extract"):
             folder, psf = self._folder.make("extracted"), self._choice.detector.settings().get("psf")
-            tasks = [
-                (self._reference, detections[np.isin(detections["source"], part)], part, self.white, psf, folder)
-                for part in parts
-            ]
+            tasks = [(self._reference, detections, part, self.white, psf, folder) for part in parts]
             for done in self._workers.map(extract, tasks, seconds):
                 self._progress.advance(done)
 
@@ -175,7 +180,7 @@ class _CubeRun:
     @property
     def _reference(self):
         """What tells a worker the cube: the path, or the cube itself."""
-        if self._workers.jobs == 1:
+        if self._workers.alone:
             return self._cube
         return self._cube.path or self._cube.to_mpdaf()
 
@@ -190,6 +195,28 @@ class _CubeRun:
         self._progress.step(name)
         with self._folder.step(name):
             yield
+
+
+def cube_path(data):
+    """Return the path to the file that a cube is read from, None if it is in memory."""
+    path = data.path if isinstance(data, CubeData) else data
+    return Path(path) if isinstance(path, (str, os.PathLike)) else None
+
+
+def name_of(data):
+    """Return the name of a cube, in memory or not; it names the folder among those of several cubes."""
+    if isinstance(data, CubeData):
+        return data.name
+    path = data.filename if isinstance(data, Cube) else data
+    return cube_name(path) if isinstance(path, (str, os.PathLike)) else "cube"
+
+
+def _state(path):
+    """Return the size and the time of the last change of a file, None without one."""
+    if path is None or not path.is_file():
+        return None
+    about = path.stat()
+    return {"size": about.st_size, "changed": about.st_mtime_ns}
 
 
 def _described(plugin):

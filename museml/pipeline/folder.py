@@ -1,20 +1,19 @@
 """The folder of a run: what is in it, whether a run may start or resume there, its log and its record."""
 
-import json
-import platform
 import shutil
-import sys
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from museml._version import __version__
 from museml.errors import OutputError
 from museml.output import FORMATS, make_folder, remove_parts, write_json
+from museml.pipeline.lock import FolderLock
+from museml.pipeline.record import RECORD, differences, plain, read_record, versions
 
-__all__ = ["RunFolder"]
+__all__ = ["Mode", "RunFolder"]
 
-RECORD = "provenance.json"
 LOG = "run.log"
 PRODUCTS = (
     *(f"catalog{suffix}" for suffix in FORMATS.values()),
@@ -26,8 +25,26 @@ PRODUCTS = (
     LOG,
     RECORD,
 )
-#: modules whose versions are recorded, if they were used
-MODULES = ("numpy", "scipy", "astropy", "mpdaf", "photutils", "skimage", "keras", "tensorflow", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a run may do with a run that is in its folder already.
+
+    Attributes
+    ----------
+    resume : bool
+        Go on with it.
+    overwrite : bool
+        Replace it.
+    call : str
+        What tells one call of `museml.run` from all others. A cube may be given to a second process, when the first
+        has died: what the first left is of this call, and it is gone on with whatever ``resume`` and ``overwrite`` say.
+    """
+
+    resume: bool = False
+    overwrite: bool = False
+    call: str = ""
 
 
 class RunFolder:
@@ -40,39 +57,51 @@ class RunFolder:
     recipe : dict
         What the result depends on: the input's SHA-256, versions, names and settings of the plugins.
         A run resumes only where it is the same.
-    source : str
-        Where the input came from.
+    about : dict
+        What else is recorded: where the input came from, and what is written.
     """
 
-    def __init__(self, path, recipe, source=""):
+    def __init__(self, path, recipe, about=None):
         self.path = Path(path)
-        recipe = json.loads(json.dumps(recipe, default=str))
-        self._record = {"input": source, "recipe": recipe, "seconds": {}, "versions": {}, "state": "started"}
+        self._record = {"recipe": plain(recipe), "seconds": {}, "versions": {}, "state": "started", **(about or {})}
 
-    def open(self, resume=False, overwrite=False):
-        """Make the folder ready for the run.
+    @contextmanager
+    def opened(self, mode):
+        """Make the folder ready for the run, and keep other runs out of it until the end of the ``with`` block.
+
+        Parameters
+        ----------
+        mode : Mode
+            What may be done with a run that is there already.
 
         Raises
         ------
         OutputError
-            If it holds a run and neither resume nor overwrite is wanted; if that run was another
-            one; if it holds files of other origin under the names of the products; if it cannot be
+            If another run works there; if it holds a run and neither resume nor overwrite is wanted; if that run
+            was another one; if it holds files of other origin under the names of the products; if it cannot be
             written.
         """
+        make_folder(self.path)
+        with FolderLock(self.path):
+            self._make_ready(mode)
+            yield self
+
+    def _make_ready(self, mode):
         there = [name for name in PRODUCTS if (self.path / name).exists()]
         old = self._old_record(there) if there else {}
+        again = mode.call and old.get("call") == mode.call
+        self._record["call"] = mode.call
         if old.get("state") == "stopped" and set(there) <= {RECORD, LOG}:
             self._clear(there)
-        elif there and resume:
+        elif there and (mode.resume or again):
             self._resume(old)
-        elif there and overwrite:
+        elif there and mode.overwrite:
             self._clear(there)
         elif there:
             raise OutputError(
                 f"{str(self.path)!r} holds a run already; resume it (--resume), replace it (--overwrite), or "
                 "choose another folder"
             )
-        make_folder(self.path)
         remove_parts(self.path)
         self._write_record()
 
@@ -111,31 +140,22 @@ class RunFolder:
         return self.path / name
 
     def _resume(self, old):
-        differences = list(_differences(old["recipe"], self._record["recipe"]))
-        if differences:
+        others = list(differences(old["recipe"], self._record["recipe"]))
+        if others:
             raise OutputError(
-                f"the run in {str(self.path)!r} differs from this one: {'; '.join(differences)}; "
+                f"the run in {str(self.path)!r} differs from this one: {'; '.join(others)}; "
                 "repeat its settings, replace it (--overwrite), or choose another folder"
             )
         self._record |= {key: old.get(key, {}) for key in ("seconds", "versions")}
 
     def _old_record(self, there):
         """Return the record of the run that is there, and refuse a folder that no run of museml left."""
-        record = self._read_record() if RECORD in there else {}
+        record = read_record(self.path) if RECORD in there else {}
         if not (isinstance(record, dict) and "museml" in record.get("recipe", ())):
             raise OutputError(
                 f"{str(self.path)!r} holds {there[0]!r}, which no run of museml left; choose another folder"
             )
         return record
-
-    def _read_record(self):
-        try:
-            return json.loads((self.path / RECORD).read_text())
-        except (OSError, ValueError) as error:
-            raise OutputError(
-                f"{str(self.path / RECORD)!r} must be the record of a run; it cannot be read: {error}; "
-                "remove it or choose another folder"
-            ) from error
 
     def _clear(self, names):
         """Remove the products of the former run; the record goes last, so that an interruption does no harm."""
@@ -147,7 +167,7 @@ class RunFolder:
                 raise OutputError(f"{str(path)!r} cannot be replaced: {error.strerror}; remove it") from error
 
     def _write_record(self):
-        self._record["versions"] |= _versions()
+        self._record["versions"] |= versions()
         write_json(self._record, self.path / RECORD)
 
 
@@ -164,22 +184,3 @@ class _Step:
         if kind is None:
             self._folder.log(f"{self._name}: done in {seconds:.1f} s")
             self._folder.spent(self._name, seconds)
-
-
-def _versions():
-    used = {name: sys.modules[name].__version__ for name in MODULES if name in sys.modules}
-    return {"python": platform.python_version(), "museml": __version__, **used}
-
-
-def _differences(old, new, name=""):
-    """Yield in words where two nested dictionaries differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(set(old) | set(new)):
-            yield from _differences(old.get(key), new.get(key), f"{name} {key}".strip())
-    elif old != new:
-        yield f"{name} was {_short(old)}, now {_short(new)}"
-
-
-def _short(value):
-    text = json.dumps(value)
-    return text if len(text) < 30 else f"{text[:20]}..."

@@ -1,19 +1,13 @@
 """run(): one cube or many."""
 
-import os
-import warnings
-from collections import Counter
-from pathlib import Path
-
-from mpdaf.obj import Cube
-from mpdaf.sdetect import Catalog
+from uuid import uuid4
 
 from museml.api import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, get_classifier, get_detector
-from museml.data.cubes import CubeData, cube_name
-from museml.errors import MusemlError, MusemlWarning, SettingError
+from museml.errors import SettingError
 from museml.output import FORMATS
 from museml.pipeline.cube_run import Choice, run_cube
-from museml.pipeline.progress import Progress
+from museml.pipeline.folder import Mode
+from museml.pipeline.many_cubes import as_catalog, run_cubes
 from museml.pipeline.workers import Workers
 
 __all__ = ["run"]
@@ -68,7 +62,8 @@ def run(
     Returns
     -------
     `~mpdaf.sdetect.Catalog`
-        One row per source; for a list of cubes a dictionary of these by name, without those that failed.
+        One row per source; for a list of cubes `~museml.pipeline.many_cubes.Catalogs`, a mapping of these by name,
+        without those that failed.
 
     Raises
     ------
@@ -89,67 +84,14 @@ def run(
     choice.classifier.check_accepts("spectrum", "a run")
     if resume and overwrite:
         raise SettingError("a run is either resumed or replaced; choose one of resume and overwrite")
+    mode = Mode(resume, overwrite, uuid4().hex)
     with Workers(jobs) as workers:
         if isinstance(cube, (list, tuple)):
-            return _run_many(cube, Path(out), choice, workers, (resume, overwrite), progress)
-        return _catalog(run_cube(cube, out, choice, workers, (resume, overwrite), progress), out)
-
-
-def _run_many(cubes, out, choice, workers, mode, shown):
-    names = _names(cubes)
-    alone = workers.jobs == 1
-    tasks = [(cube, out / name, choice, mode, shown and alone) for cube, name in zip(cubes, names, strict=True)]
-    catalogs, failed = {}, []
-    with Progress("cubes", shown and not alone) as progress:
-        progress.more(len(tasks))
-        for name, (table, problem) in zip(names, workers.map(_run_one, tasks), strict=True):
-            progress.advance()
-            if problem:
-                failed.append(problem)
-                warnings.warn(f"cube {name!r} failed, the others go on: {problem}", MusemlWarning, stacklevel=3)
-            else:
-                catalogs[name] = _catalog(table, out / name)
-    if failed and not catalogs:
-        raise MusemlError(f"none of {len(failed)} cubes could be run; the first: {failed[0]}")
-    return catalogs
-
-
-def _run_one(cube, out, choice, mode, shown):
-    """Return the table of one cube among several, or the reason why there is none."""
-    try:
-        with Workers(1) as workers:
-            return run_cube(cube, out, choice, workers, mode, shown), ""
-    except MusemlError as error:
-        return None, str(error)
-    except Exception as error:  # of a plugin, say: it must not end the work on the other cubes
-        return None, f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _catalog(table, out):
-    """Return an MPDAF Catalog that knows where its sources are, so that it can be classified again."""
-    catalog = Catalog(table)
-    catalog.meta["folder"] = str(Path(out) / "sources")
-    return catalog
+            return run_cubes(cube, out, choice, workers, mode, progress)
+        return as_catalog(run_cube(cube, out, choice, workers, mode, progress), out)
 
 
 def _formats(format):
     if format not in FORMATS:
         raise SettingError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
     return tuple(dict.fromkeys(("fits", format)))
-
-
-def _names(cubes):
-    names = [_name(cube) for cube in cubes]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise SettingError(f"each cube needs a name of its own for its folder; {twice[0]!r} is there twice; rename one")
-    return names
-
-
-def _name(cube):
-    if isinstance(cube, CubeData):
-        return cube.name
-    path = cube.filename if isinstance(cube, Cube) else cube
-    if not isinstance(path, (str, os.PathLike)):
-        return "cube"
-    return cube_name(path)

@@ -4,7 +4,8 @@ import multiprocessing
 import os
 import signal
 import warnings
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import connection, resource_tracker
@@ -12,6 +13,8 @@ from threading import Thread
 
 import numpy as np
 
+from museml.config import conf
+from museml.data.threads import thread_count
 from museml.errors import MusemlError, SettingError
 
 __all__ = ["Workers"]
@@ -37,12 +40,16 @@ class Workers:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if self._pool:
-            if kind:
-                self._lifeline.close()
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._lifeline.close()
-            self._pool = None
+        self._end(at_once=kind is not None)
+
+    @property
+    def alone(self):
+        """Whether the work is done in this process."""
+        return self.jobs == 1
+
+    def inner(self, tasks):
+        """Return how many processes each of some tasks may use for itself."""
+        return max(1, self.jobs // max(tasks, 1))
 
     def share(self, seconds):
         """Return among how many processes to share work: only one if it is less than starting them."""
@@ -59,33 +66,109 @@ class Workers:
             Its arguments.
         seconds : float
             About how long all this takes one process.
+
+        Raises
+        ------
+        MusemlError
+            If a worker ends before its work is done.
         """
         if self.share(seconds) == 1 or len(tasks) < 2:
             yield from (function(*task) for task in tasks)
             return
-        with _interrupts_blocked():
-            self._start(min(self.jobs, len(tasks)))
-            futures = [self._pool.submit(_work, function, task) for task in tasks]
+        self._start(len(tasks))
+        futures = [self._submit(function, task) for task in tasks]
         for future in futures:
-            answer, messages = self._result(future)
-            for message in messages:
-                warnings.warn(message, stacklevel=2)
-            yield answer
+            try:
+                yield _answer(future)
+            except BrokenProcessPool as error:
+                raise MusemlError(f"{_LOST}; use fewer jobs, or jobs=1, and resume") from error
 
-    def _start(self, number):
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            end, self._lifeline = context.Pipe(duplex=False)
-            self._pool = ProcessPoolExecutor(number, context, _end_with, (end,))
+    def each(self, function, tasks):
+        """Yield the place of each task and what ``function(*task)`` returns, as they are done.
 
-    def _result(self, future):
+        When a worker ends before its work is done, the tasks that were being worked on are tried again, one by
+        one. If a worker ends at one of them again, a `~museml.errors.MusemlError` stands in the place of its result,
+        and the work on the others goes on.
+
+        Parameters
+        ----------
+        function, tasks
+            As for `map`.
+
+        Raises
+        ------
+        MusemlError
+            If workers cannot even start.
+        """
+        if self.alone or len(tasks) < 2:
+            yield from ((place, function(*task)) for place, task in enumerate(tasks))
+            return
+        self._check_start(len(tasks))
+        left = dict(enumerate(tasks))
+        while left:
+            lost = yield from self._until_lost(function, left, self.jobs)
+            for place in lost:
+                if (yield from self._until_lost(function, {place: left.pop(place)}, 1)):
+                    yield place, MusemlError(_LOST)
+
+    def _check_start(self, tasks):
+        self._start(tasks)
         try:
-            return future.result()
+            self._submit(_alive, ()).result()
         except BrokenProcessPool as error:
-            raise MusemlError(
-                "a worker process ended before its work was done: memory may have run out, or a script lacks "
-                "the line if __name__ == '__main__'; use fewer jobs, or jobs=1, and resume"
-            ) from error
+            raise MusemlError(_LOST) from error
+
+    def _until_lost(self, function, left, width):
+        """Yield what is done, and take it out of ``left``; return the places at work when a worker ended."""
+        self._start(len(left))
+        waiting, running = deque(left), {}
+        while waiting or running:
+            while waiting and len(running) < width:
+                place = waiting.popleft()
+                running[self._submit(function, left[place])] = place
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                try:
+                    answer = _answer(future)
+                except BrokenProcessPool:
+                    self._end(at_once=True)
+                    return list(running.values())
+                place = running.pop(future)
+                del left[place]
+                yield place, answer
+        return []
+
+    def _start(self, tasks):
+        if self._pool is None:
+            number, context = min(self.jobs, tasks), multiprocessing.get_context("spawn")
+            with _interrupts_blocked():
+                end, self._lifeline = context.Pipe(duplex=False)
+                threads = max(1, thread_count() // number)
+                self._pool = ProcessPoolExecutor(number, context, _begin, (end, threads))
+
+    def _submit(self, function, task):
+        with _interrupts_blocked():
+            return self._pool.submit(_work, function, task)
+
+    def _end(self, at_once):
+        if self._pool:
+            if at_once:
+                self._lifeline.close()
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._lifeline.close()
+            self._pool = None
+
+
+_LOST = (
+    "a worker process ended before its work was done: memory may have run out, or a script lacks the line "
+    "if __name__ == '__main__'"
+)
+
+
+def _answer(future):
+    answer, messages = future.result()
+    for message in messages:
+        warnings.warn(message, stacklevel=3)
+    return answer
 
 
 @contextmanager
@@ -102,9 +185,17 @@ def _interrupts_blocked():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with(lifeline):
-    """Let this worker end when the other end of a pipe, which only the main process has, is closed."""
+def _begin(lifeline, threads):
+    """Set up a worker, with its part of the cores; let it end with the main process.
+
+    That is when the other end of the pipe, which only the main process has, is closed.
+    """
+    conf.threads = threads
     Thread(target=_wait_and_end, args=(lifeline,), daemon=True).start()
+
+
+def _alive():
+    """Do nothing: a worker that can do that has started well."""
 
 
 def _wait_and_end(lifeline):
