@@ -1,39 +1,30 @@
 """Objects drawn at random for a cube: single lines, galaxies with several lines, continuum sources."""
 
 import numpy as np
-from astropy.table import MaskedColumn, Table, vstack
+from astropy.table import vstack
 
 from museml.data.cubes import open_cube
 from museml.data.line_profiles import C_KMS
 from museml.data.linelist import LINES
-from museml.data.psf import DEFAULT_PSF, lsf_fwhm
+from museml.data.psf import lsf_fwhm
 from museml.data.spectral import to_air
 from museml.errors import SettingError
-from museml.simulation.stamps import continuum_spectrum, make_stamp
+from museml.simulation.stamps import continuum_spectrum
+from museml.simulation.truth import TRUTH, join, matched_snr, scale_to_snr, truth_table
 
-__all__ = ["TRUTH", "join", "random_continua", "random_field", "random_galaxies", "random_lines", "scale_to_snr"]
+__all__ = [
+    "TRUTH",
+    "join",
+    "random_continua",
+    "random_field",
+    "random_galaxies",
+    "random_lines",
+    "scale_to_snr",
+    "truth_table",
+]
 
-#: column of a truth table -> (unit, description)
-TRUTH = {
-    "id": (None, "number of the line or continuum, from 1"),
-    "source": (None, "number of the object, from 1"),
-    "kind": (None, "'line', 'galaxy' or 'continuum'"),
-    "line": (None, "name of the line in MPDAF's list, or empty"),
-    "x": ("pix", "position along the first image axis, from 0"),
-    "y": ("pix", "position along the second image axis, from 0"),
-    "ra": ("deg", "right ascension"),
-    "dec": ("deg", "declination"),
-    "z": (None, "redshift; none for an isolated line or a continuum"),
-    "wave": ("Angstrom", "wavelength in the cube's medium; none for a continuum"),
-    "fwhm": ("Angstrom", "observed width of the line; none for a continuum"),
-    "flux": ("1e-20 erg / (s cm2)", "flux, of a continuum over the cube's range"),
-    "snr": (None, "S/N of the filter that matches PSF and line (or spectrum) in white noise"),
-    "slope": (None, "continuum flux density goes with wavelength to this power"),
-    "size": ("arcsec", "FWHM of the object before the PSF"),
-}
 MARGIN = 3  # pixels that objects keep from the border
 TRIES = 5_000  # of a place for sources that are apart
-PLANES = 64  # of the noise in memory at once
 
 
 def random_field(
@@ -69,7 +60,7 @@ def random_field(
     )
 
 
-def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), velocity=(50.0, 300.0), size=0.0, psf=None):
+def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), wave=None, velocity=(50.0, 300.0), size=0.0, psf=None):
     """Draw isolated lines.
 
     Parameters
@@ -82,6 +73,8 @@ def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), velocity=(50.0, 300.0), si
         Source of randomness.
     snr : (float, float)
         Range of the matched filter's S/N, drawn evenly.
+    wave : (float, float)
+        Range of the wavelength in Angstrom; by default the cube's, away from the ends.
     velocity : (float, float)
         Range of the intrinsic FWHM in km/s; the line-spread function is added.
     size : float
@@ -96,7 +89,8 @@ def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), velocity=(50.0, 300.0), si
     """
     cube, rng = open_cube(cube), np.random.default_rng(seed)
     edge = min(10, len(cube.wave) // 4)
-    wave = np.interp(rng.uniform(edge, len(cube.wave) - 1 - edge, n), np.arange(len(cube.wave)), cube.wave)
+    low, high = (edge, len(cube.wave) - 1 - edge) if wave is None else np.searchsorted(cube.wave, wave)
+    wave = np.interp(rng.uniform(low, high, n), np.arange(len(cube.wave)), cube.wave)
     x, y = _positions(cube, n, rng)
     columns = {"source": np.arange(1, n + 1), "x": x, "y": y, "wave": wave, "size": np.full(n, float(size))}
     columns["fwhm"] = _width(wave, rng.uniform(*velocity, n))
@@ -127,11 +121,12 @@ def random_galaxies(cube, n, seed=0, *, z=(0.05, 1.4), snr=(4.0, 12.0), continuu
     drawn = [_galaxy(cube, rng, z, snr, size) for _ in range(n)]
     lines, wanted, widths = zip(*drawn, strict=True) if drawn else ((), (), ())
     truth = join([truth_table(cube, "galaxy", {}), *lines])
-    natural = _snr(truth, cube, psf)
+    natural = matched_snr(truth, cube, psf)
     for number, brightest in enumerate(wanted, 1):
         rows = truth["source"] == number
-        truth["flux"][rows] *= brightest / natural[rows].max()
-        truth["snr"][rows] = natural[rows] * brightest / natural[rows].max()
+        scale = brightest / natural[rows].max() if natural[rows].any() else 0.0
+        truth["flux"][rows] *= scale
+        truth["snr"][rows] = natural[rows] * scale
     return _with_continua(truth, widths, cube, psf) if continuum and n else truth
 
 
@@ -164,52 +159,6 @@ def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.
     columns["slope"] = rng.uniform(-2, 1, total)
     truth = truth_table(cube, "continuum", columns)
     return scale_to_snr(truth, np.exp(rng.uniform(*np.log(snr), total)), cube, psf)
-
-
-def join(truths):
-    """Put truth tables one under the other and number rows and objects anew."""
-    offsets = np.cumsum([0] + [max(truth["source"], default=0) for truth in truths])
-    parts = [truth.copy() for truth in truths]
-    for part, offset in zip(parts, offsets, strict=False):
-        part["source"] += offset
-    truth = vstack(parts)
-    truth["id"] = np.arange(1, len(truth) + 1)
-    return truth
-
-
-def scale_to_snr(truth, snr, cube, psf=None):
-    """Set the fluxes so that rows have the given S/N.
-
-    Parameters
-    ----------
-    truth : `~astropy.table.Table`
-        With the columns of `TRUTH`; it is changed.
-    snr : float or array_like
-        S/N of the matched filter, per row.
-    cube : CubeData, `~mpdaf.obj.Cube` or path
-        Gives grid and noise.
-    psf : PSF
-        By default that of the cube.
-
-    Returns
-    -------
-    `~astropy.table.Table`
-        The same table.
-    """
-    truth["flux"] = 1.0
-    truth["flux"] = snr / _snr(truth, open_cube(cube), psf)
-    truth["snr"] = snr
-    return truth
-
-
-def truth_table(cube, kind, columns):
-    """Make a truth table of the given columns; what is not given is 0, empty or masked."""
-    n = len(columns.get("x", ()))
-    full = {name: np.zeros(n) for name in TRUTH} | {"kind": np.full(n, kind, "U9"), "line": np.full(n, "", "U10")}
-    full |= {name: np.ma.masked_all(n) for name in ("z", "wave", "fwhm")}
-    full |= {"id": np.arange(1, n + 1), "source": np.ones(n, int)} | columns
-    full["ra"], full["dec"] = cube.pixel_to_sky(full["x"], full["y"])
-    return Table([MaskedColumn(full[k], name=k, unit=u, description=text) for k, (u, text) in TRUTH.items()])
 
 
 def line_ratios(rng):
@@ -265,7 +214,7 @@ def _with_continua(lines, widths, cube, psf):
     columns = {name: np.array(best[name]) for name in ("source", "x", "y", "z", "size")}
     truth = truth_table(cube, "continuum", columns | {"slope": np.full(len(best), -1.0)})
     truth["flux"] = best["flux"] / widths / np.interp(best["wave"], cube.wave, continuum_spectrum(cube.wave, -1.0))
-    truth["snr"] = _snr(truth, cube, psf)
+    truth["snr"] = matched_snr(truth, cube, psf)
     truth = vstack([part for k, rows in enumerate(galaxies) for part in (rows, truth[[k]])])
     truth["id"] = np.arange(1, len(truth) + 1)
     return truth
@@ -302,17 +251,3 @@ def _companions(cube, x, y, separation, rng):
 def _width(wave, velocity):
     """Return the observed FWHM in Angstrom of lines of intrinsic FWHM in km/s."""
     return np.hypot(lsf_fwhm(wave), wave * velocity / C_KMS)
-
-
-def _snr(truth, cube, psf):
-    """Return the S/N of the matched filter for each row: flux sqrt(sum t^2 / variance) over the valid voxels."""
-    stamps = [make_stamp(row, cube, psf or cube.psf or DEFAULT_PSF) for row in truth]
-    power = np.zeros(len(stamps))
-    for start in range(0, cube.shape[0] if stamps else 0, PLANES):
-        stop = min(start + PLANES, cube.shape[0])
-        variance = cube.block(start, stop)[1]
-        for number, stamp in enumerate(stamps):
-            if stamp.first < stop and stamp.last > start:
-                planes, values = stamp.part(start, stop)
-                power[number] += np.nansum(values**2 / variance[planes, *stamp.image])
-    return np.asarray(truth["flux"], float) * np.sqrt(power)
