@@ -8,52 +8,51 @@ from mpdaf.obj import Spectrum
 from mpdaf.sdetect import Source
 
 from museml._version import __version__
-from museml.data.psf import DEFAULT_PSF, as_psf
-from museml.errors import ContractError
+from museml.errors import ContractError, DetectionFlag
 from museml.extraction.narrowband import NarrowBand, band_name
-from museml.extraction.spectra import REACH, SourceSpectra
-from museml.extraction.windows import BLOCK, Window, white_image
+from museml.extraction.scene import Scene
+from museml.extraction.spectra import SourceSpectra
+from museml.extraction.windows import BLOCK
 
-__all__ = ["extract_source", "extract_sources", "source_position"]
+__all__ = ["extract_source", "extract_sources"]
 
-LEAST_HALF = 3.0  # arcsec: images show at least this much to each side
-FILLED = 0.1  # of the source's central brightness: a ring this bright is not sky
-EXTENDED = 1.1  # an aperture flux above a point source's by this factor shows an extended source
 #: error of a Gaussian line's centre = 0.60 FWHM / S/N (Cramer-Rao bound in constant noise)
 CENTRE_ERROR = np.sqrt(2) * gaussian_fwhm_to_sigma
 
 
-def extract_source(cube, detections, identifier, white=None, psf=None):
+def extract_source(cube, detections, identifier, white=None, psf=None, noise=None):
     """Make the MPDAF Source of the detections that belong to one source.
 
     Parameters and result are those of `extract_sources`, for one identifier.
     """
     rows = detections.copy()
     rows["source"] = identifier
-    return next(extract_sources(cube, rows, [identifier], white, psf))
+    return next(extract_sources(cube, rows, [identifier], white, psf, noise))
 
 
-def extract_sources(cube, detections, identifiers, white=None, psf=None):
+def extract_sources(cube, detections, identifiers, white=None, psf=None, noise=None):
     """Make the MPDAF Sources of detections, in one pass through the cube.
 
     Each Source has the spectra of `~museml.extraction.spectra.SourceSpectra`, the images MUSE_WHITE
     and NB_<wavelength> of each line, the table LINES, and a header that names the detector, the
-    source's best detection and, in REFSPEC, the spectrum to be classified: the optimal one with the
-    local sky subtracted, but the one without subtraction for an extended source that fills its own
-    sky ring.
+    source's best detection and, in REFSPEC, the spectrum to be classified: the one without its neighbours'
+    light if the source has neighbours, or else the optimal one with the local sky subtracted, but the one without
+    subtraction for an extended source that fills its own sky ring.
 
     Parameters
     ----------
     cube : `~museml.data.cubes.CubeData`
         The cube; it is read in blocks.
     detections : `~museml.Detections`
-        Detections in the cube.
+        All detections in the cube, so that neighbours are known.
     identifiers : sequence of int
-        The values of the column ``source`` that are wanted.
+        The values of the column ``source`` that are wanted. A source's result does not depend on the others wanted.
     white : ndarray, shape (y, x)
         The white-light image, if it is known already.
     psf : `~museml.data.psf.PSF` or float
-        The PSF, or its FWHM in arcsec; by default that of the cube's header, or else 0.8 arcsec.
+        The PSF, or its FWHM in arcsec; by default that of the cube, see `~museml.data.psf.cube_psf`.
+    noise : `~museml.extraction.noise.Noise`
+        What `~museml.extraction.measure_noise` returns, if it is known already.
 
     Yields
     ------
@@ -65,32 +64,31 @@ def extract_sources(cube, detections, identifiers, white=None, psf=None):
     ContractError
         If a detection lies outside the field.
     """
-    white = white_image(cube) if white is None else white
-    psf = as_psf(psf or cube.psf or DEFAULT_PSF)
-    parts = [_Part(cube, psf, white, detections[detections["source"] == number], number) for number in identifiers]
+    scene = Scene(cube, detections, white, psf, noise)
+    parts = [_Part(scene, number) for number in identifiers]
     for start in range(0, cube.shape[0], BLOCK):
         data, var = cube.block(start, min(start + BLOCK, cube.shape[0]))
+        var = var * np.float32(scene.noise.scatter(data, var) ** 2)[:, None, None]
         for part in parts:
             part.add(start, data, var)
-    for part in parts:
-        yield part.source()
+    while parts:
+        yield parts.pop(0).source()
 
 
 class _Part:
     """One source while the cube goes by."""
 
-    def __init__(self, cube, psf, white, rows, number):
-        self._cube, self._psf, self._white = cube, psf, white
-        self._rows, self._number = rows, number
-        x, y = source_position(rows)
-        _check_inside(x, y, cube.shape, rows.meta.get("PLUGIN", ""))
-        fwhm = float(psf.fwhm_at(cube.wave.mean()))
-        half = int(np.ceil(max(REACH * fwhm, LEAST_HALF) / cube.pixel_scale))
-        self._window = Window(x, y, half, cube.shape[1:])
-        self._spectra = SourceSpectra(cube, psf, self._window, white)
-        self._lines = rows[rows["kind"] == "line"]
+    def __init__(self, scene, number):
+        row = scene.sources.row(number)
+        self._cube, self._scene, self._number = scene.cube, scene, number
+        self._rows = scene.sources.detections(row)
+        _check_inside(*scene.sources.places[row], self._cube.shape, self._rows.meta.get("PLUGIN", ""))
+        self._window = scene.window(row)
+        self._spectra = SourceSpectra(scene, row, self._window)
+        self._lines = self._rows[self._rows["kind"] == "line"]
         self._bands = {
-            band_name(line["wave"]): NarrowBand(cube, line["wave"], line["fwhm"], self._window) for line in self._lines
+            band_name(line["wave"]): NarrowBand(self._cube, line["wave"], line["fwhm"], self._window)
+            for line in self._lines
         }
 
     def add(self, start, data, var):
@@ -106,7 +104,7 @@ class _Part:
             self._number, float(ra), float(dec), ("museml", __version__, name, version), extras=self._header()
         )
         source.images["MUSE_WHITE"] = self._window.image(
-            self._cube.wcs, self._white[self._window.inside], unit=self._cube.unit
+            self._cube.wcs, self._scene.white[self._window.inside], unit=self._cube.unit
         )
         for name, band in self._bands.items():
             source.images[name] = band.image()
@@ -134,26 +132,25 @@ class _Part:
             "DET_SNR": (best["snr"], "signal-to-noise of the best detection"),
             "DET_NF": (best["n_false"], "expected false detections as high"),
             "DET_P": (best["p_real"], "probability that it is real"),
-            "DET_FLAG": (int(np.bitwise_or.reduce(self._rows["flags"])), "bits of DetectionFlag"),
-            "PSF_FWHM": (float(self._psf.fwhm_at(self._cube.wave.mean())), "PSF of the extraction u.arcsec"),
+            "DET_FLAG": (self._flags(), "bits of DetectionFlag"),
+            "DEBL_N": (self._spectra.neighbours, "neighbours fitted together with the source"),
+            "DEBL_CL": (self._spectra.merged, "neighbours too close to be told apart"),
+            "PSF_FWHM": (self._scene.fwhm * self._cube.pixel_scale, "PSF of the extraction u.arcsec"),
         }
         return {key: (_plain(value), text) for key, (value, text) in cards.items() if not np.ma.is_masked(value)}
 
+    def _flags(self):
+        """Return the bits of all detections; a neighbour that cannot be told apart makes a blend."""
+        flags = int(np.bitwise_or.reduce(self._rows["flags"]))
+        return flags | int(DetectionFlag.BLEND) if self._spectra.merged else flags
+
     def _reference(self):
+        if self._spectra.separable:
+            return "MUSE_DEBLEND"
         if not self._spectra.has_sky:
             return "MUSE_PSF"
         continuum = "continuum" in set(self._rows["kind"])
-        return "MUSE_PSF" if continuum and self._fills_its_ring() else "MUSE_PSF_SKYSUB"
-
-    def _fills_its_ring(self):
-        """Say whether the light in the ring is the source's own."""
-        flux, aperture, sky = (
-            np.nanmean(self._spectra.values[name]) for name in ("MUSE_PSF_SKYSUB", "MUSE_APER_SKYSUB", "MUSE_SKY")
-        )
-        offsets = self._window.offsets()
-        share = self._psf.share(*offsets, self._cube.wave.mean(), self._cube.pixel_scale)
-        expected = (self._spectra.circle * share).sum()
-        return sky > FILLED * flux * share.max() and aperture > EXTENDED * expected * flux
+        return "MUSE_PSF" if continuum and self._spectra.fills_its_ring else "MUSE_PSF_SKYSUB"
 
 
 def _check_inside(x, y, shape, detector):
@@ -162,15 +159,6 @@ def _check_inside(x, y, shape, detector):
             f"detections must lie in the field; detector {detector!r} put one at x = {x:.1f}, y = {y:.1f} in a field "
             f"of {shape[2]} x {shape[1]} pixels; correct the detector: pixels count from 0"
         )
-
-
-def source_position(rows):
-    """Return x and y of a source: of its best continuum detection, else the mean over the lines, weighted by S/N^2."""
-    continuum = rows[rows["kind"] == "continuum"]
-    if len(continuum):
-        return float(continuum["x"][0]), float(continuum["y"][0])
-    weights = np.maximum(np.asarray(rows["snr"], float), 1e-3) ** 2
-    return tuple(float(np.average(rows[axis], weights=weights)) for axis in ("x", "y"))
 
 
 def _lines_table(lines):

@@ -1,19 +1,26 @@
-"""Spectra of one source, by optimal weights and in an aperture, with and without the local sky."""
+"""Spectra of one source: by optimal weights, in an aperture, without the local sky, and without its neighbours."""
 
 import numpy as np
-from astropy.stats import mad_std
 from photutils.geometry import circular_overlap_grid
 
-__all__ = ["APERTURE", "REACH", "SkyRing", "SourceSpectra"]
+from museml.extraction.profiles import share
+from museml.extraction.scene import REACH
+from museml.extraction.sky import LEAST_RING, plane, without_neighbours
+from museml.extraction.weighted_fit import Pixels, WeightedFit
+
+__all__ = ["APERTURE", "SourceSpectra"]
 
 #: radii in units of the FWHM
 APERTURE = 1.0  # of the aperture spectrum
 CORE = 1.5  # within which the optimal weights work: 92 % of a Moffat profile
-RING = (2.5, 4.0)  # of the local sky: 1 % of a Moffat profile's light falls in
-REACH = RING[1]
-LEAST_RING = 12  # pixels; fewer tell no sky
-NODES = 9  # wavelengths at which the PSF is evaluated; linear between
-CLIPS = 5  # rounds of leaving out neighbours
+RING = (2.5, REACH)  # of the local sky: 1 % of a Moffat profile's light falls in
+SAME = 3.0  # up to here, one with a line at the same wavelength is a part of the same object
+FREE = 1.5  # beyond this from all sources, pixels that do not fit are left out
+LEAST_SEEN = 0.25  # part of the information on a flux that valid pixels must hold
+OUTLIER = 5.0  # standard deviations from which a voxel between the sources is left out
+FILLED = 0.1  # of the source's central brightness: a ring this bright is not sky
+EXTENDED = 1.1  # an aperture flux above a point source's by this factor shows an extended source
+EVERY = 8  # blocks for which the effect of correlated noise is taken as the same
 
 
 class SourceSpectra:
@@ -24,28 +31,53 @@ class SourceSpectra:
     values, variances : dict of ndarray
         By name: ``MUSE_PSF`` is weighted by PSF and variance (Horne 1986, PASP 98, 609, equation 8),
         ``MUSE_APER`` the sum over a circle of radius one FWHM; ``MUSE_SKY`` is the local sky per
-        pixel, of `SkyRing` from 2.5 to 4 FWHM, and the names with ``_SKYSUB`` have it subtracted.
-        NaN where there are no data.
+        pixel, a plane through the ring from 2.5 to 4 FWHM, and the names with ``_SKYSUB`` have it subtracted.
+        ``MUSE_DEBLEND``, of a source with neighbours, is fitted together with them and with a
+        plane, the local sky. NaN where there are no data. Variances contain the correlation of the noise.
+    neighbours, merged : int
+        How many neighbours were fitted together with the source, and how many are too near for that.
+    fills_its_ring : bool
+        Whether the light in the ring is the source's own.
+    separable : bool
+        Whether there are neighbours, none of which within 3 FWHM has a line of the same wavelength: such a one is
+        a part of the same object, whose shape is not known.
     """
 
-    def __init__(self, cube, psf, window, white):
-        offsets = window.offsets()
-        fwhm = float(psf.fwhm_at(cube.wave.mean())) / cube.pixel_scale
-        self._profile = _Profile(cube, psf, offsets)
-        radius = np.hypot(*offsets)
-        self._core = radius <= max(CORE * fwhm, radius.min())
-        self.circle = _circle(offsets, APERTURE * fwhm)
-        ring = (radius >= RING[0] * fwhm) & (radius < RING[1] * fwhm)
-        self._ring = SkyRing(ring, offsets, white[window.inside])
-        kinds = ("MUSE_PSF", "MUSE_APER")
-        names = [*kinds, *(f"{kind}_SKYSUB" for kind in kinds), "MUSE_SKY"] if self._ring.usable else kinds
-        self.values = {name: np.full(cube.shape[0], np.nan) for name in names}
-        self.variances = {name: np.full(cube.shape[0], np.nan) for name in names}
+    def __init__(self, scene, row, window):
+        self._scene, around = scene, scene.around(row)
+        self._rows, self.neighbours, self.merged = around.rows, len(around.rows) - 1, around.merged
+        close = self._rows[1:][scene.distances(self._rows[1:], window.y, window.x) < SAME * scene.fwhm]
+        self.separable = self.neighbours > 0 and not scene.sources.shares_a_line(row, close)
+        self._shape = tuple(part.stop - part.start for part in window.inside)
+        self._place(window)
+        white = scene.white[window.inside][self._index]
+        ring = (self._radius >= RING[0] * scene.fwhm) & (self._radius < RING[1] * scene.fwhm)
+        self._ring = without_neighbours(ring, self._offsets, white)
+        self._used = np.ones(len(white), bool)
+        self.has_sky = bool(np.count_nonzero(self._ring) >= LEAST_RING)
+        self.fills_its_ring = False
+        self.fills_its_ring = self.has_sky and self._filled(white)
+        self._used = self._expected(white)
+        names = ["MUSE_PSF", "MUSE_APER"]
+        names += ["MUSE_PSF_SKYSUB", "MUSE_APER_SKYSUB", "MUSE_SKY"] * self.has_sky
+        names += ["MUSE_DEBLEND"] * (self.neighbours > 0)
+        self.values = {name: np.full(scene.cube.shape[0], np.nan) for name in names}
+        self.variances = {name: np.full(scene.cube.shape[0], np.nan) for name in names}
+        self._blocks, self._inflation = 0, {}
 
-    @property
-    def has_sky(self):
-        """Whether the ring around the source has pixels enough for a local sky."""
-        return self._ring.usable
+    def _place(self, window):
+        """Tell where the pixels are that are used."""
+        fwhm, (y, x) = self._scene.fwhm, window.offsets()
+        self._pixels = np.flatnonzero(np.hypot(y, x).ravel() <= REACH * fwhm)
+        self._index = np.unravel_index(self._pixels, self._shape)
+        self._offsets = tuple(offset.ravel()[self._pixels] for offset in (y, x))
+        self._radius = np.hypot(*self._offsets)
+        self._core = self._radius <= max(CORE * fwhm, self._radius.min())
+        self._circle = _circle((y, x), APERTURE * fwhm)[self._index].astype(np.float32)
+        here = self._offsets[0] + window.y, self._offsets[1] + window.x
+        self._distances = self._scene.distances(self._rows, *here)
+        self._free = self._distances.min(axis=0) > FREE * fwhm
+        self._plane = plane(self._offsets)
 
     def add(self, start, data, var):
         """Add a block of wavelength planes, cut to the window.
@@ -55,95 +87,107 @@ class SourceSpectra:
         start : int
             Number of the first plane.
         data, var : ndarray, shape (planes, y, x)
-            NaN where invalid.
+            NaN where invalid; the variance is that of a voxel, whatever its neighbours do.
         """
         planes = slice(start, start + len(data))
-        profile = self._profile(planes)
-        sums = {
-            "MUSE_PSF": _optimal(data[:, self._core], var[:, self._core], profile[:, self._core]),
-            "MUSE_APER": _aperture(data, var, profile, self.circle),
-        }
-        for name, (flux, variance, _) in sums.items():
-            self.values[name][planes], self.variances[name][planes] = flux, variance
+        pixels = Pixels.of(data[:, *self._index], var[:, *self._index])
+        self._blocks += 1
+        if not pixels.valid.any():
+            return
+        weight = pixels.weight()
+        fits = self._fits(self._scene.cube.wave[planes].mean(), weight)
+        sums = self._sums(pixels, fits)
+        if (self._blocks - 1) % EVERY == 0 or not self._inflation:
+            self._inflation = self._inflations(fits, weight, sums)
+        for name, (flux, variance) in sums.items():
+            self.values[name][planes] = flux
+            self.variances[name][planes] = variance * self._inflation[name]
+
+    def _fits(self, wave, weight):
+        """Return the linear models for a wavelength."""
+        point = self._point(wave)[None]
+        fits = {"MUSE_PSF": WeightedFit(point, weight * self._core)}
         if self.has_sky:
-            self._subtract_sky(planes, sums, *self._ring(data, var))
+            fits["MUSE_SKY"] = WeightedFit(self._plane, self._ring.astype(float))
+        if self.neighbours:
+            light = self._scene.light(self._rows, self._distances, wave)
+            sky = self._plane[: 3 * (self.has_sky and not self.fills_its_ring)]
+            fits["MUSE_DEBLEND"] = WeightedFit(np.vstack([light, sky]), weight * self._used)
+        return fits
 
-    def _subtract_sky(self, planes, sums, sky, sky_var):
-        self.values["MUSE_SKY"][planes], self.variances["MUSE_SKY"][planes] = sky, sky_var
-        for name, (flux, variance, area) in sums.items():
-            self.values[f"{name}_SKYSUB"][planes] = flux - area * sky
-            self.variances[f"{name}_SKYSUB"][planes] = variance + area**2 * sky_var
+    def _sums(self, pixels, fits):
+        """Return values and variances of all spectra, the latter as if all voxels were independent."""
+        flux, variance, seen = fits["MUSE_PSF"](pixels)
+        area = fits["MUSE_PSF"].of_one(pixels)
+        lost = np.where(seen > LEAST_SEEN, 0, np.nan)
+        sums = {"MUSE_PSF": (flux[:, 0] + lost, variance + lost, area)}
+        sums["MUSE_APER"] = _aperture(pixels, fits["MUSE_PSF"].columns[0], self._circle)
+        spectra = {name: total[:2] for name, total in sums.items()}
+        if self.has_sky:
+            spectra |= _without_sky(sums, *self._sky(pixels, fits["MUSE_SKY"]))
+        if self.neighbours:
+            spectra["MUSE_DEBLEND"] = self._deblended(pixels, fits["MUSE_DEBLEND"])
+        return spectra
+
+    def _sky(self, pixels, fit):
+        """Return the sky per pixel and its variance; NaN where half of the ring is invalid."""
+        values, variance, seen = fit(pixels)
+        lost = np.where(seen > 0.5, 0, np.nan)
+        return values[:, 0] + lost, variance + lost
+
+    def _deblended(self, pixels, fit):
+        """Return flux and variance without the neighbours; voxels between the sources that are no sky are left out."""
+        values, variance, seen = fit(pixels)
+        off = (pixels.data - fit.model(values)) ** 2 > OUTLIER**2 * pixels.var
+        off &= (pixels.valid > 0) & (self._free & self._used)
+        again = np.flatnonzero(off.any(axis=1))
+        if len(again):
+            values[again], variance[again], _ = fit(pixels.planes(again).without(off[again]))
+        lost = np.where(seen > LEAST_SEEN, 0, np.nan)
+        return values[:, 0] + lost, variance + lost
+
+    def _inflations(self, fits, weight, names):
+        """Return by what factor the correlation of the noise raises the variance of each spectrum."""
+        rows = {name: fit.weights() for name, fit in fits.items()}
+        rows["MUSE_APER"] = self._circle
+        for name in ("MUSE_PSF", "MUSE_APER"):
+            if self.has_sky:
+                rows[f"{name}_SKYSUB"] = rows[name] - rows[name].sum() * rows["MUSE_SKY"]
+        images = np.zeros((len(names), np.prod(self._shape)))
+        sigma = np.divide(1, np.sqrt(weight), out=np.zeros_like(weight), where=weight > 0)
+        images[:, self._pixels] = [rows[name] * sigma for name in names]
+        return dict(zip(names, self._scene.noise.inflation(images.reshape(-1, *self._shape)), strict=True))
+
+    def _filled(self, white):
+        """Say whether the light in the ring is the source's own, by the white-light image."""
+        pixels = Pixels.of(white[None], np.where(np.isfinite(white), 1.0, np.nan)[None])
+        fits = self._fits(self._scene.cube.wave.mean(), pixels.weight())
+        sums = self._sums(pixels, fits)
+        flux, aperture, sky = (sums[name][0][0] for name in ("MUSE_PSF_SKYSUB", "MUSE_APER_SKYSUB", "MUSE_SKY"))
+        profile = fits["MUSE_PSF"].columns[0]
+        expected = np.sum(self._circle * profile)
+        return bool(sky > FILLED * flux * profile.max() and aperture > EXTENDED * expected * flux)
+
+    def _expected(self, white):
+        """Return the pixels whose white light the sources and a plane explain, or that are close to a source."""
+        if not self.neighbours:
+            return self._used
+        pixels = Pixels.of(white[None], np.where(np.isfinite(white), 1.0, np.nan)[None])
+        fit = self._fits(self._scene.cube.wave.mean(), pixels.weight())["MUSE_DEBLEND"]
+        residual = white - fit.model(fit(pixels)[0])[0]
+        return ~self._free | without_neighbours(self._free, self._offsets, residual)
+
+    def _point(self, wave):
+        """Return the share of a point source's light in each pixel."""
+        return share(self._scene.profiles.point(wave), self._radius)
 
 
-class SkyRing:
-    """The local sky: a plane fitted to the pixels of a ring, taken at the source's position.
-
-    Neighbours, seen in the white-light image as pixels off the plane, are left out.
-
-    Parameters
-    ----------
-    pixels : ndarray of bool, shape (y, x)
-        The ring.
-    offsets : tuple of ndarray
-        Distances in y and x from the source, in pixels.
-    white : ndarray, shape (y, x)
-        White-light image; NaN where there are no data.
-    """
-
-    def __init__(self, pixels, offsets, white):
-        self._pixels = _clipped(pixels & np.isfinite(white), offsets, white)
-        self.usable = np.count_nonzero(self._pixels) >= LEAST_RING
-        self._weights = np.linalg.pinv(_plane(offsets, self._pixels))[0] if self.usable else None
-
-    def __call__(self, data, var):
-        """Return the sky per pixel and its variance in each plane; NaN where half of the ring is invalid."""
-        values, var = data[:, self._pixels], var[:, self._pixels]
-        valid = np.isfinite(values)
-        enough = valid.mean(axis=1) > 0.5
-        if not valid.all():
-            values = np.where(valid, values, _row_means(values)[:, None])
-            var = np.where(valid, var, _row_means(var)[:, None])
-        sky = [values @ self._weights, var @ self._weights**2]
-        return tuple(np.where(enough, quantity, np.nan) for quantity in sky)
-
-
-def _plane(offsets, pixels):
-    """Return the design matrix of a plane; its first coefficient is the value at the source."""
-    y, x = (offset[pixels] for offset in offsets)
-    return np.stack([np.ones(len(x)), y, x], axis=1)
-
-
-def _clipped(pixels, offsets, white):
-    """Leave out the pixels that are off the plane by more than 3 robust standard deviations."""
-    for _ in range(CLIPS):
-        if np.count_nonzero(pixels) < LEAST_RING:
-            break
-        plane = _plane(offsets, pixels)
-        residual = white[pixels] - plane @ np.linalg.lstsq(plane, white[pixels])[0]
-        residual -= np.median(residual)
-        pixels = pixels.copy()
-        pixels[pixels] = np.abs(residual) <= 3 * mad_std(residual)
-    return pixels
-
-
-def _row_means(values):
-    count = np.isfinite(values).sum(axis=1)
-    return np.nansum(values, axis=1) / np.maximum(count, 1)
-
-
-class _Profile:
-    """The share of a point source's light that falls in each pixel, for any planes of the cube."""
-
-    def __init__(self, cube, psf, offsets):
-        self._wave = cube.wave
-        self._nodes = np.linspace(cube.wave[0], cube.wave[-1], NODES)
-        self._images = np.array([psf.share(*offsets, wave, cube.pixel_scale) for wave in self._nodes])
-
-    def __call__(self, planes):
-        place = np.interp(self._wave[planes], self._nodes, np.arange(NODES))
-        left = np.minimum(place.astype(int), NODES - 2)
-        part = (place - left)[:, None, None]
-        return (1 - part) * self._images[left] + part * self._images[left + 1]
+def _without_sky(sums, sky, sky_var):
+    """Return the sky, and the sums with the sky of their area subtracted."""
+    spectra = {"MUSE_SKY": (sky, sky_var)}
+    for name, (flux, variance, area) in sums.items():
+        spectra[f"{name}_SKYSUB"] = flux - area * sky, variance + area**2 * sky_var
+    return spectra
 
 
 def _circle(offsets, radius):
@@ -153,24 +197,13 @@ def _circle(offsets, radius):
     return circular_overlap_grid(*edges, shape[1], shape[0], radius, 1, 1)
 
 
-def _optimal(data, var, share):
-    """Return flux, variance, and what a sky of 1 per pixel adds to the flux; pixels are the last axis."""
-    weight = np.where(np.isfinite(data), share / var, 0.0)
-    norm = (weight * share).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        flux = (weight * np.nan_to_num(data)).sum(axis=1) / norm
-        result = flux, 1 / norm, weight.sum(axis=1) / norm
-    return tuple(np.where(norm > 0, values, np.nan) for values in result)
-
-
-def _aperture(data, var, share, circle):
+def _aperture(pixels, profile, circle):
     """Return flux, variance and area within the circle; lost pixels are made up for by the profile.
 
     A plane with less than half of the light in valid pixels is NaN.
     """
-    valid = np.isfinite(data) * circle
-    seen = (valid * share).sum(axis=(1, 2)) / (circle * share).sum(axis=(1, 2))
+    expected = circle * profile
+    seen = pixels.valid @ expected / expected.sum()
     factor = np.divide(1, seen, out=np.full(seen.shape, np.nan), where=seen > 0.5)
-    flux = factor * (valid * np.nan_to_num(data)).sum(axis=(1, 2))
-    variance = factor**2 * (valid * circle * np.nan_to_num(var)).sum(axis=(1, 2))
-    return flux, variance, factor * valid.sum(axis=(1, 2))
+    variance = factor**2 * (pixels.var @ circle**2)
+    return factor * (pixels.data @ circle), variance, factor * (pixels.valid @ circle)
