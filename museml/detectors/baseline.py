@@ -4,14 +4,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.ndimage import binary_dilation, percentile_filter
+from scipy.ndimage import binary_dilation, maximum_filter, percentile_filter
+from scipy.signal import savgol_filter
 
-from museml.detectors.robust import median
+from museml.data.threads import in_threads
+from museml.detectors.matched_filter import filter_image
+from museml.detectors.robust import median, spread
 
 __all__ = ["Baseline", "measure_baseline"]
 
 SKY_EXCESS = 2.25  # variance over that of the surroundings: noise 1.5 times higher
 SURROUNDINGS = 151  # channels
+SMOOTH = 5  # blocks, odd
+SIGNIFICANT = 3.0  # standard errors by which a block must differ from its smooth surroundings
+SPARSE = 2  # pixels between those whose variances are looked at
 SKY_WINGS = 3  # channels beside a sky line that a line found there still touches
 
 
@@ -53,8 +59,12 @@ class Baseline:
         return binary_dilation(strong, iterations=SKY_WINGS)
 
 
-def measure_baseline(cube, block=150):
+def measure_baseline(cube, block=150, psf=None):
     """Measure the continuum of each spaxel.
+
+    The medians of the blocks of most spaxels hold nothing but noise, and a share of any line. So
+    they are replaced by a straight line through `SMOOTH` blocks, except where they differ from it
+    significantly.
 
     Parameters
     ----------
@@ -62,6 +72,8 @@ def measure_baseline(cube, block=150):
         The cube.
     block : int
         Channels in one block; a line must fill less than half of it.
+    psf : `~museml.data.psf.PSF`
+        The PSF of objects whose continuum may be significant; without one every block counts.
 
     Returns
     -------
@@ -69,9 +81,27 @@ def measure_baseline(cube, block=150):
     """
     count = max(1, round(cube.shape[0] / block))
     edges = np.linspace(0, cube.shape[0], count + 1).astype(int)
-    nodes, variance = np.empty((count, *cube.shape[1:]), np.float32), []
-    for k, (first, last) in enumerate(pairwise(edges)):
-        data, var = cube.block(first, last)
-        nodes[k] = np.nan_to_num(median(np.moveaxis(data, 0, -1)))
-        variance.append(median(var.reshape(last - first, -1)))
-    return Baseline((edges[1:] + edges[:-1] - 1) / 2, nodes, np.concatenate(variance))
+    nodes, variance = zip(*in_threads(_medians, (cube.block(*limits) for limits in pairwise(edges))), strict=True)
+    nodes, centres = np.stack(nodes), (edges[1:] + edges[:-1] - 1) / 2
+    if psf is not None and count >= SMOOTH:
+        middle = cube.wave[len(cube.wave) // 2]
+        nodes = _where_significant(nodes, psf.image(middle, cube.pixel_scale), psf.fwhm_at(middle) / cube.pixel_scale)
+    return Baseline(centres, nodes, np.concatenate(variance))
+
+
+def _medians(block):
+    """Return the median of a block's data in each spaxel, and of its variances in each channel."""
+    data, var = block
+    return np.nan_to_num(median(np.moveaxis(data, 0, -1))), median(var[:, ::SPARSE, ::SPARSE].reshape(len(var), -1))
+
+
+def _where_significant(nodes, image, fwhm):
+    """Return smooth nodes, except near objects whose own differ significantly from them."""
+    smooth = savgol_filter(nodes, SMOOTH, 1, axis=0).astype(np.float32)
+    detail = nodes - smooth
+    common = median(detail.reshape(len(detail), -1))[:, None, None].astype(np.float32)  # residuals of the sky
+    detail -= common
+    seen = filter_image(detail, image)
+    scatter = spread(seen.reshape(len(seen), -1))[:, None, None]
+    near = maximum_filter(np.abs(seen) > SIGNIFICANT * scatter, (1, *2 * [2 * int(np.ceil(fwhm)) + 1]))
+    return smooth + common + np.where(near, detail, 0)

@@ -7,7 +7,7 @@ from astropy.stats import gaussian_fwhm_to_sigma
 from scipy.ndimage import map_coordinates
 from scipy.signal import fftconvolve
 
-from museml.data.psf import DEFAULT_PSF, as_psf
+from museml.data.psf import as_psf, cube_psf
 from museml.detection import Detections, Detector
 from museml.detectors.baseline import Baseline, measure_baseline
 from museml.detectors.false_alarms import MODEST, FalseAlarms
@@ -79,8 +79,9 @@ class LineDetector(Detector):
         LineSearch
         """
         self.check_settings()
-        matched = MatchedFilter(cube.wave, cube.pixel_scale, self._psf(cube), tuple(self.widths))
-        baseline = measure_baseline(cube, self.block)
+        psf = cube_psf(cube, self.psf)[0]
+        matched = MatchedFilter(cube.wave, cube.pixel_scale, psf, tuple(self.widths))
+        baseline = measure_baseline(cube, self.block, matched.psf)
         return LineSearch(matched, baseline, search_lines(cube, matched, baseline, keep))
 
     def detections(self, cube, search):
@@ -104,9 +105,6 @@ class LineDetector(Detector):
             raise SettingError(f"widths must be FWHM of at least 0 Angstrom, not {self.widths!r}; give (2.0, 6.0)")
         if self.psf is not None:
             as_psf(self.psf)
-
-    def _psf(self, cube):
-        return as_psf(self.psf) if self.psf is not None else cube.psf or DEFAULT_PSF
 
     def _select(self, findings, matched):
         """Return the peaks that are detections, and the negative ones, which show what false ones are like."""
@@ -140,7 +138,7 @@ class LineDetector(Detector):
         distances = ((y, cube.shape[1], pixels), (x, cube.shape[2], pixels), (z, cube.shape[0], channels))
         edge = np.any([np.minimum(p, n - 1 - p) < reach for p, n, reach in distances], axis=0)
         flags = np.where(edge, DetectionFlag.EDGE, 0) | np.where(sky[z], DetectionFlag.SKY, 0)
-        unknown = self.psf is None and cube.psf is None
+        unknown = cube_psf(cube, self.psf)[1] == "default"
         return flags | (DetectionFlag.DEFAULT_PSF if unknown else 0)
 
 
