@@ -11,6 +11,7 @@ _PUBLIC = {
     "get_classifier": "museml.api",
     "get_detector": "museml.api",
     "run": "museml.pipeline",
+    "inject": "museml.injection",
     "Classifier": "museml.classification",
     "Predictions": "museml.classification",
     "Redshifts": "museml.classification",
@@ -26,7 +27,7 @@ _PUBLIC = {
 }
 
 __all__ = [  # noqa: RUF022 - by use, not by letter
-    "run", "detect", "classify", "load_model", "get_detector", "get_classifier",
+    "run", "detect", "classify", "inject", "load_model", "get_detector", "get_classifier",
     "Detector", "Detections", "Classifier", "Predictions", "Redshifts",
     "Batch", "Model", "ModelCard", "Spec", "hookimpl", "conf", "__version__",
 ]  # fmt: skip

@@ -12,6 +12,8 @@ def museml_detectors():
              "emission lines and continuum sources in one list (the default)"),
         Spec("lines", "museml.detectors.lines:LineDetector", ("cube",),
              "emission lines, by a matched filter in three dimensions"),
+        Spec("line_sets", "museml.detectors.line_sets:LineSetDetector", ("cube",),
+             "sources by sets of emission lines, with redshift, also where no line stands out alone"),
         Spec("continuum", "museml.detectors.continuum:ContinuumDetector", ("cube",),
              "continuum sources, by a matched filter on white-light and band images"),
     ]  # fmt: skip
@@ -48,6 +50,7 @@ def museml_commands():
     commands = {
         "run": "detect, extract, classify and write: the whole job",
         "detect": "find sources in cubes",
+        "inject": "put objects into a cube and tell what part of them is found",
         "classify": "give redshifts to spectra",
         "train": "train a model of your own on labelled spectra",
         "score": "evaluate a classifier on labelled spectra",

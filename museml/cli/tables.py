@@ -8,6 +8,8 @@ FORMATS = {
     "ra": "{:.5f}", "dec": "{:+.5f}", "x": "{:.1f}", "y": "{:.1f}", "wave": "{:.1f}", "fwhm": "{:.1f}",
     "snr": "{:.1f}", "flux": "{:.0f}", "flux_err": "{:.0f}", "line_flux": "{:.0f}", "line_wave": "{:.1f}",
     "cont_flux": "{:.3g}", "score": "{:.1f}", "n_false": "{:.2g}", "p_real": "{:.2f}",
+    "snr_low": "{:.1f}", "snr_high": "{:.1f}", "completeness": "{:.2f}", "low": "{:.2f}", "high": "{:.2f}",
+    "flux_ratio": "{:.2f}", "offset": "{:.2f}", "right": "{:.2f}",
     "z": "{:.4f}", "z_err": "{:.1g}", "p": "{:.2f}", "z_2": "{:.4f}", "p_2": "{:.2f}", "z_3": "{:.4f}", "p_3": "{:.2f}",
 }  # fmt: skip
 

@@ -77,7 +77,7 @@ def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), wave=None, velocity=(50.0,
         Range of the wavelength in Angstrom; by default the cube's, away from the ends.
     velocity : (float, float)
         Range of the intrinsic FWHM in km/s; the line-spread function is added.
-    size : float
+    size : float or array_like
         FWHM of the objects before the PSF, in arcsec.
     psf : PSF
         By default that of the cube.
@@ -92,7 +92,7 @@ def random_lines(cube, n, seed=0, *, snr=(3.0, 12.0), wave=None, velocity=(50.0,
     low, high = (edge, len(cube.wave) - 1 - edge) if wave is None else np.searchsorted(cube.wave, wave)
     wave = np.interp(rng.uniform(low, high, n), np.arange(len(cube.wave)), cube.wave)
     x, y = _positions(cube, n, rng)
-    columns = {"source": np.arange(1, n + 1), "x": x, "y": y, "wave": wave, "size": np.full(n, float(size))}
+    columns = {"source": np.arange(1, n + 1), "x": x, "y": y, "wave": wave, "size": _each(size, n)}
     columns["fwhm"] = _width(wave, rng.uniform(*velocity, n))
     truth = truth_table(cube, "line", columns)
     return scale_to_snr(truth, rng.uniform(*snr, n), cube, psf)
@@ -118,7 +118,7 @@ def random_galaxies(cube, n, seed=0, *, z=(0.05, 1.4), snr=(4.0, 12.0), continuu
         With the columns of `TRUTH`; one row per line, and one for the continuum.
     """
     cube, rng = open_cube(cube), np.random.default_rng(seed)
-    drawn = [_galaxy(cube, rng, z, snr, size) for _ in range(n)]
+    drawn = [_galaxy(cube, rng, z, snr, width) for width in _each(size, n)]
     lines, wanted, widths = zip(*drawn, strict=True) if drawn else ((), (), ())
     truth = join([truth_table(cube, "galaxy", {}), *lines])
     natural = matched_snr(truth, cube, psf)
@@ -155,7 +155,7 @@ def random_continua(cube, n, seed=0, *, snr=(5.0, 50.0), pairs=0, separation=(5.
     x, y = _positions(cube, n, rng, apart)
     x, y = np.hstack([(x, y), _companions(cube, x[:pairs], y[:pairs], separation, rng)])
     total = n + pairs
-    columns = {"source": np.arange(1, total + 1), "x": x, "y": y, "size": np.full(total, float(size))}
+    columns = {"source": np.arange(1, total + 1), "x": x, "y": y, "size": _each(size, total)}
     columns["slope"] = rng.uniform(-2, 1, total)
     truth = truth_table(cube, "continuum", columns)
     return scale_to_snr(truth, np.exp(rng.uniform(*np.log(snr), total)), cube, psf)
@@ -183,7 +183,7 @@ def _galaxy(cube, rng, z_range, snr_range, size):
     names, wave, ratios, z = _visible_lines(cube, rng, z_range)
     n = len(names)
     x, y = np.repeat(_positions(cube, 1, rng), n, axis=1)
-    columns = {"line": names, "x": x, "y": y, "z": np.full(n, z), "wave": wave, "size": np.full(n, float(size))}
+    columns = {"line": names, "x": x, "y": y, "z": np.full(n, z), "wave": wave, "size": _each(size, n)}
     columns |= {"fwhm": _width(wave, rng.uniform(50, 250)), "source": np.ones(n, int), "flux": ratios}
     wanted = rng.uniform(*snr_range)
     return truth_table(cube, "galaxy", columns), wanted, np.exp(rng.uniform(*np.log([20, 200])))
@@ -218,6 +218,11 @@ def _with_continua(lines, widths, cube, psf):
     truth = vstack([part for k, rows in enumerate(galaxies) for part in (rows, truth[[k]])])
     truth["id"] = np.arange(1, len(truth) + 1)
     return truth
+
+
+def _each(size, n):
+    """Return a size for each of n objects from one or n sizes."""
+    return np.broadcast_to(np.asarray(size, float), n).copy()
 
 
 def _positions(cube, n, rng, apart=0.0):
