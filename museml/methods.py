@@ -14,7 +14,8 @@ def classify_source(self, classifier=DEFAULT_CLASSIFIER, **settings):
     The redshifts go into the table Z as MUSEML, MUSEML_2 and MUSEML_3, with their probabilities into ML_Z
     and p(z) into ML_PZ, class and provenance into the header (ML_CLASS, ML_P, ML_FLAG, ML_NAME, ML_NAMEV,
     ML_V, ML_MODEL). Lines in LINES that have no name get one at the best redshift, and lines in emission and
-    absorption (negative flux) that are missing there are added; the column ML_LINE marks both (2 and 1).
+    absorption (negative flux) that are missing there are added; the column ML_LINE marks both (2 and 1), and
+    ML_OBJECT is 2 for those of the second object in a blend.
     Classifying again replaces all this.
 
     Parameters
@@ -35,11 +36,11 @@ def classify_source(self, classifier=DEFAULT_CLASSIFIER, **settings):
         If the source has no usable spectrum.
     """
     from museml.extraction.identification import write_lines
-    from museml.sources import line_redshift, write_prediction
+    from museml.sources import line_redshift, second_redshift, write_prediction
 
     predictions = classify(self, classifier, **settings)
     write_prediction(self, predictions)
-    write_lines(self, line_redshift(predictions), str(predictions["class"][0]))
+    write_lines(self, line_redshift(predictions), str(predictions["class"][0]), second_redshift(predictions))
     return predictions
 
 

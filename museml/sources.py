@@ -5,8 +5,9 @@ from astropy.table import Table
 
 from museml.classification import Redshifts
 from museml.component import PROVENANCE
+from museml.errors import PredictionFlag
 
-__all__ = ["NOT_KNOWN", "line_redshift", "redshift_grid", "write_prediction"]
+__all__ = ["NOT_KNOWN", "line_redshift", "redshift_grid", "second_redshift", "write_prediction"]
 
 #: what MPDAF takes for "no redshift" in `Source.add_z`
 NOT_KNOWN = -9999
@@ -48,6 +49,14 @@ def line_redshift(predictions, row=0):
     if "z" not in predictions.colnames or values["class"] in LINELESS or np.ma.is_masked(values["z"]):
         return None
     return float(values["z"])
+
+
+def second_redshift(predictions, row=0):
+    """Return the redshift of the second object in a blend; None if there is none."""
+    values = predictions[row]
+    if "z_2" not in predictions.colnames or not values["flags"] & PredictionFlag.BLEND:
+        return None
+    return None if np.ma.is_masked(values["z_2"]) else float(values["z_2"])
 
 
 def redshift_grid(meta, cells):

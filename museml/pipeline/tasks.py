@@ -9,7 +9,7 @@ from museml.data.cubes import open_cube
 from museml.extraction import extract_sources
 from museml.extraction.identification import write_lines
 from museml.output import whole_file
-from museml.sources import line_redshift, write_prediction
+from museml.sources import line_redshift, second_redshift, write_prediction
 
 __all__ = ["draw_overview", "extract", "finish_source"]
 
@@ -56,7 +56,7 @@ def finish_source(extracted, sources, plots, prediction):
     if not final.exists():
         source = Source.from_file(str(extracted))
         write_prediction(source, prediction)
-        write_lines(source, line_redshift(prediction), str(prediction["class"][0]))
+        write_lines(source, line_redshift(prediction), str(prediction["class"][0]), second_redshift(prediction))
         source.tables.loaded_ext = _InOrder(source.tables.loaded_ext)
         _write(source, final)
     picture = plots and plots / f"{final.stem}.png"

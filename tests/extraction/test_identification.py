@@ -76,3 +76,21 @@ def test_the_broad_lines_of_a_quasar_are_measured_as_broad(source):
     line = source.lines[source.lines["LINE"] == "MGII2796"]
     assert line["FWHM_OBS"][0] == pytest.approx(2.355 * sigma, rel=0.4)
     assert line["FLUX"][0] == pytest.approx(100 * sigma * np.sqrt(2 * np.pi), rel=0.4)
+
+
+def test_lines_of_the_second_object_in_a_blend_are_told_from_those_of_the_first(source):
+    spectrum = source.spectra["MUSE_PSF"]
+    wave = spectrum.wave.coord()
+    others = [float(to_air(LINES[name].wave * 1.2, "vacuum")) for name in ("OIII5008", "HALPHA")]
+    spectrum.data = spectrum.data.data + sum(400 * np.exp(-(((wave - place) / 2.5) ** 2) / 2) for place in others)
+    source.lines["LBDA_OBS"][1] = others[0] + 0.3
+    write_lines(source, Z, second=0.2)
+    found = {(str(row["LINE"]), row["ML_OBJECT"]): row for row in source.lines}
+    assert found["OIII5008", 1]["LBDA_OBS"] == pytest.approx(PLACES[2] + 0.4)
+    assert (found["OIII5008", 2]["LBDA_OBS"], found["OIII5008", 2]["ML_LINE"]) == (pytest.approx(others[0] + 0.3), 2)
+    assert (found["HALPHA", 2]["LBDA_OBS"], found["HALPHA", 2]["ML_LINE"]) == (pytest.approx(others[1], abs=0.3), 1)
+    assert ("HBETA", 1) in found
+    write_lines(source, None, "star", second=0.2)
+    assert {row["ML_OBJECT"] for row in source.lines} == {0, 2}
+    write_lines(source, Z)
+    assert {row["ML_OBJECT"] for row in source.lines} == {1, 0}
