@@ -7,6 +7,7 @@ from astropy.stats import gaussian_fwhm_to_sigma
 from scipy.ndimage import map_coordinates
 from scipy.signal import fftconvolve
 
+from museml.config import conf
 from museml.data.psf import as_psf, cube_psf
 from museml.detection import Detections, Detector
 from museml.detectors.baseline import Baseline, measure_baseline
@@ -19,6 +20,8 @@ from museml.errors import DetectionFlag, SettingError
 from museml.settings import check_number, is_number
 
 __all__ = ["LineDetector", "LineSearch"]
+
+ENGINES = ("auto", "numpy", "keras")
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,19 @@ class LineDetector(Detector):
         The PSF, or its FWHM in arcsec; by default what the cube's FSF keywords tell.
     block : int
         Channels in the blocks whose medians make up the continuum; lines must be narrower than half of it.
+    engine : str
+        What computes the filter: 'numpy' on the processor's cores, 'keras' on the device of ``museml.conf.device``;
+        'auto' is 'keras' where that device is 'gpu'.
     """
 
     name = "lines"
 
-    def __init__(self, *, threshold=5.0, widths=(2.0, 6.0), psf=None, block=150):
+    def __init__(self, *, threshold=5.0, widths=(2.0, 6.0), psf=None, block=150, engine="auto"):
         self.threshold = threshold
         self.widths = widths
         self.psf = psf
         self.block = block
+        self.engine = engine
 
     def find(self, cube, keep=None):
         """Return the `Detections` of lines in a `~museml.data.cubes.CubeData`; for ``keep`` see `search`."""
@@ -79,8 +86,7 @@ class LineDetector(Detector):
         LineSearch
         """
         self.check_settings()
-        psf = cube_psf(cube, self.psf)[0]
-        matched = MatchedFilter(cube.wave, cube.pixel_scale, psf, tuple(self.widths))
+        matched = self._filter()(cube.wave, cube.pixel_scale, cube_psf(cube, self.psf)[0], tuple(self.widths))
         baseline = measure_baseline(cube, self.block, matched.psf)
         return LineSearch(matched, baseline, search_lines(cube, matched, baseline, keep))
 
@@ -105,6 +111,18 @@ class LineDetector(Detector):
             raise SettingError(f"widths must be FWHM of at least 0 Angstrom, not {self.widths!r}; give (2.0, 6.0)")
         if self.psf is not None:
             as_psf(self.psf)
+        if self.engine not in ENGINES:
+            raise SettingError(f"engine must be 'auto', 'numpy' or 'keras', not {self.engine!r}; choose one of these")
+
+    def _filter(self):
+        """Return the kind of filter; Keras is woken up before several threads may do so."""
+        if self.engine == "numpy" or (self.engine == "auto" and conf.device != "gpu"):
+            return MatchedFilter
+        from museml.detectors.keras_filter import KerasMatchedFilter
+        from museml.networks.backend import load_keras
+
+        load_keras()
+        return KerasMatchedFilter
 
     def _select(self, findings, matched):
         """Return the peaks that are detections, and the negative ones, which show what false ones are like."""

@@ -250,6 +250,7 @@ def test_a_cube_that_is_mostly_masked_is_searched_where_it_is_not(blank, truth):
         ({"widths": (-1.0,)}, "widths must be"),
         ({"block": 3}, "block must be a whole number from 20"),
         ({"psf": -1.0}, "psf must be"),
+        ({"engine": "fortran"}, "engine must be 'auto', 'numpy' or 'keras', not 'fortran'"),
     ],
 )
 def test_bad_settings_are_refused(blank, setting, message):
