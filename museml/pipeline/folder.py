@@ -82,9 +82,16 @@ class RunFolder:
             written.
         """
         make_folder(self.path)
-        with FolderLock(self.path):
+        with FolderLock(self.path, wait=self._is_of(mode.call)):
             self._make_ready(mode)
             yield self
+
+    def _is_of(self, call):
+        """Say whether the same call works there: in a process that was given up, and that may still be ending."""
+        if not call or not (self.path / RECORD).exists():
+            return False
+        record = read_record(self.path)
+        return isinstance(record, dict) and record.get("call") == call
 
     def _make_ready(self, mode):
         there = [name for name in PRODUCTS if (self.path / name).exists()]

@@ -1,10 +1,13 @@
 """run(): one cube or many."""
 
+import os
+from pathlib import Path
 from uuid import uuid4
 
 from museml.api import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, get_classifier, get_detector
 from museml.errors import SettingError
 from museml.output import FORMATS
+from museml.pipeline.cluster import Cluster
 from museml.pipeline.cube_run import Choice, run_cube
 from museml.pipeline.folder import Mode
 from museml.pipeline.many_cubes import as_catalog, run_cubes
@@ -22,6 +25,7 @@ def run(
     detector_settings=None,
     classifier_settings=None,
     jobs=1,
+    scheduler=None,
     resume=False,
     overwrite=False,
     format="fits",
@@ -47,6 +51,10 @@ def run(
     jobs : int
         Number of processes, over the cubes of a list or else over sources; the result is the same
         for any number. A script that asks for more than one needs ``if __name__ == "__main__":``.
+    scheduler : str, path, or cluster of Dask
+        The work is shared among the workers of this Dask cluster instead: the address of its scheduler, its
+        scheduler file, or an object such as ``SLURMCluster``. Cubes must then be paths that the workers
+        see, too. It needs the extra ``dask``.
     resume : bool
         Go on with a run that was stopped; what is finished is kept. The result is the same as
         without the stop.
@@ -84,11 +92,25 @@ def run(
     choice.classifier.check_accepts("spectrum", "a run")
     if resume and overwrite:
         raise SettingError("a run is either resumed or replaced; choose one of resume and overwrite")
+    if scheduler is not None:
+        cube, out = _for_cluster(cube), Path(out).absolute()
     mode = Mode(resume, overwrite, uuid4().hex)
-    with Workers(jobs) as workers:
+    with Workers(jobs) if scheduler is None else Cluster(scheduler) as workers:
         if isinstance(cube, (list, tuple)):
             return run_cubes(cube, out, choice, workers, mode, progress)
         return as_catalog(run_cube(cube, out, choice, workers, mode, progress), out)
+
+
+def _for_cluster(cube):
+    """Return cubes as paths that mean the same in another process."""
+    if isinstance(cube, (list, tuple)):
+        return [_for_cluster(one) for one in cube]
+    if not isinstance(cube, (str, os.PathLike)):
+        raise SettingError(
+            f"on a cluster, cubes must be paths that its workers see, too; one is {type(cube).__name__}; write it to a "
+            "file"
+        )
+    return Path(cube).absolute()
 
 
 def _formats(format):

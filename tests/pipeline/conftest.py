@@ -45,7 +45,7 @@ def finished(cube_file, tmp_path_factory):
 
 
 def assert_same(one, other):
-    """Two folders hold the same results, up to the rounding that differs from process to process."""
+    """Two folders hold the same results, up to the rounding that differs with the threads of the process."""
     for name in ("catalog.fits", "detections.fits", "redshifts.fits"):
         assert_same_table(*(Table.read(folder / name) for folder in (one, other)))
     names = sorted(os.listdir(one / "sources"))
@@ -54,7 +54,9 @@ def assert_same(one, other):
         first, second = (Source.from_file(str(folder / "sources" / name)) for folder in (one, other))
         assert set(first.header) == set(second.header)
         for key in first.spectra:
-            assert np.allclose(first.spectra[key].data.filled(-1), second.spectra[key].data.filled(-1))
+            noise = np.sqrt(first.spectra[key].var.mean())
+            fluxes = [source.spectra[key].data.filled(-1) for source in (first, second)]
+            assert np.allclose(*fluxes, atol=1e-4 * noise)
         for key in ("lines", "z"):
             assert_same_table(getattr(first, key), getattr(second, key))
     assert not list(one.rglob(".*.museml-part")) + list(other.rglob(".*.museml-part"))
@@ -68,7 +70,7 @@ def assert_same_table(one, other):
             np.ma.filled(table[name], -1) if table[name].dtype.kind == "f" else table[name] for table in (one, other)
         ]
         if values[0].dtype.kind == "f":
-            assert np.allclose(*values, rtol=1e-6, atol=1e-12), name
+            assert np.allclose(*values, rtol=3e-5, atol=1e-12), name
         else:
             assert list(values[0]) == list(values[1]), name
 
