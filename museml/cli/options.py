@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import ast
+import os
 import tomllib
 from pathlib import Path
 
@@ -11,17 +12,20 @@ from museml.errors import SettingError
 
 __all__ = [
     "assignment",
+    "chosen_jobs",
     "classifier_option",
     "config_option",
     "detector_option",
     "jobs_option",
     "read_config",
     "read_toml",
+    "scheduler_option",
     "set_option",
     "settings",
 ]
 
 SECTIONS = ("detector", "classifier")
+MOST_JOBS = 8  # that nobody asked for: each may need 2 GB of memory
 
 detector_option = click.option(
     "--detector", default=None, metavar="NAME", help=f"Detector; default {DEFAULT_DETECTOR}."
@@ -29,7 +33,17 @@ detector_option = click.option(
 classifier_option = click.option(
     "--classifier", default=None, metavar="NAME", help=f"Classifier; default {DEFAULT_CLASSIFIER}."
 )
-jobs_option = click.option("--jobs", "-j", default=1, show_default=True, metavar="N", help="Number of processes.")
+jobs_option = click.option(
+    "--jobs",
+    "-j",
+    type=int,
+    default=None,
+    metavar="N",
+    help=f"Number of processes; default: one per core, at most {MOST_JOBS}.",
+)
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Dask cluster to work on: tcp://HOST:PORT, or a scheduler file."
+)
 set_option = click.option(
     "--set",
     "assignments",
@@ -43,6 +57,22 @@ config_option = click.option(
     metavar="FILE",
     help="TOML file with sections [detector] and [classifier]: a name and settings.",
 )
+
+
+def chosen_jobs(jobs, scheduler=None):
+    """Return the number of processes: that of --jobs, or else one per core that this process may use.
+
+    Raises
+    ------
+    SettingError
+        If there are both --jobs and --scheduler.
+    """
+    if jobs is not None and scheduler is not None:
+        raise SettingError("--jobs is for this computer, --scheduler for a cluster; choose one of them")
+    if jobs is not None:
+        return jobs
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_JOBS)
 
 
 def read_config(path):

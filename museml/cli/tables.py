@@ -11,6 +11,7 @@ FORMATS = {
     "snr_low": "{:.1f}", "snr_high": "{:.1f}", "completeness": "{:.2f}", "low": "{:.2f}", "high": "{:.2f}",
     "flux_ratio": "{:.2f}", "offset": "{:.2f}", "right": "{:.2f}",
     "z": "{:.4f}", "z_err": "{:.1g}", "p": "{:.2f}", "z_2": "{:.4f}", "p_2": "{:.2f}", "z_3": "{:.4f}", "p_3": "{:.2f}",
+    "seconds": "{:.0f}",
 }  # fmt: skip
 
 

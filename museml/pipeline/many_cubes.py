@@ -153,6 +153,8 @@ def _run_one(cube, out, choice, mode, shown, jobs):
 
 
 def _names(cubes):
+    if not cubes:
+        raise SettingError("a run needs at least one cube; the list is empty; name some")
     names = [name_of(cube) for cube in cubes]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:

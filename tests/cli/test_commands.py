@@ -149,7 +149,19 @@ def test_run_of_several_cubes_reports_the_bad_one(shell, cube_file, tmp_path):
     result = shell("run", cube_file, tmp_path / "bad.fits", "-o", tmp_path / "out", *QUICK)
     assert_one_line(result)
     assert "museml: warning: cube 'bad' failed, the others go on: " in result.stderr
+    assert "1 of 2 cubes are complete" in result.stdout
+    assert [line.split()[:4] for line in result.stdout.splitlines()[1:3]] == [
+        ["field", "complete", "2", "2"], ["bad", "failed", "-", "-"],
+    ]  # fmt: skip
     assert (tmp_path / "out" / "field" / "catalog.fits").exists()
+
+
+def test_cubes_are_listed_in_a_file(shell, cube_file, tmp_path):
+    (tmp_path / "list.txt").write_text(f"{cube_file}\n\n")
+    result = shell("run", f"@{tmp_path / 'list.txt'}", "-o", tmp_path / "out", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 cubes are complete" in result.stdout
+    assert_one_line(shell("run", f"@{tmp_path / 'no.txt'}", "-o", tmp_path / "out", *QUICK))
 
 
 def test_settings_come_from_a_file_and_the_command_line(shell, cube_file, tmp_path):
@@ -273,6 +285,8 @@ def test_bad_cubes_end_in_one_line(shell, cube_file, tmp_path, command):
         (["run", "{cube}", "-o", "{cube}"], "must be a folder"),
         (["run", "{cube}", "-o", "{cube}/out"], "a part of the path is a file"),
         (["run", "{cube}", "-o", "{out}", "--jobs", "0"], "jobs must be a whole number"),
+        (["run", "{cube}", "-o", "{out}", "--jobs", "2", "--scheduler", "tcp://a:1"], "choose one of them"),
+        (["run", "{cube}", "-o", "{out}", "--scheduler", "no.json"], "an existing scheduler file; 'no.json'"),
         (["detect", "{cube}", "-o", "{out}.txt"], "has '.txt'; rename the output"),
         (["detect", "{cube}", "-o", "/nowhere/out.fits", "--detector", "lines"], "make the folder first"),
         (["detect", "{cube}", "b.fits", "-o", "{out}.fits"], "must be a folder"),

@@ -7,7 +7,7 @@ from astropy.table import Table
 from mpdaf.sdetect import Catalog
 
 import museml
-from museml.errors import MusemlError, MusemlWarning, OutputError
+from museml.errors import MusemlError, MusemlWarning, OutputError, SettingError
 from museml.pipeline import cube_run, many_cubes
 from museml.pipeline.cube_table import CUBES, CubeTable, add_to_table
 from museml.pipeline.workers import Workers
@@ -89,6 +89,12 @@ def test_a_table_of_other_origin_is_not_replaced(tmp_path):
     with pytest.raises(OutputError, match="must be a table of cubes"):
         add_to_table([{"name": "a", **ROW}], tmp_path)
     assert (tmp_path / CUBES).read_text() == "mine"
+
+
+def test_an_empty_list_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="at least one cube"):
+        museml.run([], tmp_path / "out", **SETTINGS)
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_cubes_make_an_empty_table():
