@@ -38,7 +38,7 @@ WINDOW = int(0.005 / STEP)
 #: a difference of chi2 counts as if templates were right to so much of the greatest: 0, exact
 MISFITS = (0.0, 0.01, 0.05, 0.2)
 HALVINGS, DRAWS = 5, 200
-SIGNIFICANCE = (2.0, 5.0, 10.0, 30.0, 200.0)
+SIGNIFICANCE = (SNR[0], 5.0, 10.0, 30.0, 200.0)
 LN_Z = (-0.01, 2.1)
 TRUTH = ("z", "class", "kind")
 #: MUSE with pixels even in ln(wavelength), on which a redshift is a shift

@@ -21,7 +21,7 @@ from museml.simulation.spectra import degrade, simulate_spectra
 __all__ = ["SETS", "LabelledSet", "a478", "muse", "sdss", "shallow", "simulations"]
 
 #: seed, shares and limits of the held-out simulations; no recipe uses the seed
-SEED, BLENDS, SNR = 730_000, 0.1, (2.0, 200.0)
+SEED, BLENDS, SNR = 730_000, 0.1, (3.0, 200.0)
 NUMBER = 3000
 #: range of the significance without hopeless cases
 CLEAR = (5.0, 200.0)
