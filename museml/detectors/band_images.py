@@ -95,9 +95,8 @@ def band_images(collapsed, psf, pixel_scale, sharp=False):
     """
     edges = collapsed.edges
     kernels = [_kernel(psf, wave, pixel_scale, sharp) for wave in (edges[:-1] + edges[1:]) / 2]
-    noise = [_noise(collapsed, band, kernel) for band, kernel in enumerate(kernels)]
-    middle = _kernel(psf, edges.mean(), pixel_scale, sharp)
-    white = _image("white", sharp, collapsed.white(), middle, np.median(noise, axis=0))
+    noise = _alike([_noise(collapsed, band, kernel) for band, kernel in enumerate(kernels)])
+    white = _image("white", sharp, collapsed.white(), _mean_kernel(collapsed, kernels), np.median(noise, axis=0))
     if len(kernels) == 1:
         return [white]
     names = [f"{first:.0f}-{last:.0f}" for first, last in pairwise(edges)]
@@ -177,11 +176,30 @@ def _kernel(psf, wave, pixel_scale, sharp):
     return sharpened(kernel, float(psf.fwhm_at(wave)) / pixel_scale) if sharp else kernel
 
 
+def _mean_kernel(collapsed, kernels):
+    """Return the PSF in white light: the mean of those of the bands, with the weights of the bands."""
+    side = max(len(kernel) for kernel in kernels)
+    padded = [np.pad(kernel, (side - len(kernel)) // 2) for kernel in kernels]
+    weights = [collapsed.band(band)[1].mean() for band in range(len(kernels))]
+    return np.average(padded, axis=0, weights=weights if np.any(weights) else None)
+
+
 def _noise(collapsed, band, kernel):
-    """Return scatter and two correlations of the S/N in noise alone: medians over a band's slices."""
+    """Return scatter and two correlations of the S/N in noise alone, in each of a band's slices."""
     filtered = [(matched_filter(image, weight, kernel), weight > 0) for image, weight in collapsed.noise(band)]
     measured = [_scatter(snr, valid) for snr, valid in filtered if np.ptp(snr) > 0]
-    return np.median(measured, axis=0) if measured else np.array([1.0, SMOOTH, SMOOTH])
+    return np.array(measured or [(1.0, SMOOTH, SMOOTH)])
+
+
+def _alike(noise):
+    """Return the medians over each band's slices; scatters that differ by no more than chance become the same."""
+    medians = np.array([np.median(slices, axis=0) for slices in noise])
+    scale = np.log(medians[:, 0])
+    chance = np.mean([np.var(np.log(slices[:, 0])) * np.pi / 2 / max(len(slices) - 1, 1) for slices in noise])
+    spread = np.var(scale) * len(scale) / max(len(scale) - 1, 1)
+    share = max(0.0, 1 - chance / spread) if spread > 0 else 1.0
+    medians[:, 0] = np.exp(scale.mean() + share * (scale - scale.mean()))
+    return medians
 
 
 def _scatter(snr, valid):

@@ -1,19 +1,17 @@
 """Continuum sources, by a matched filter on white-light and band images."""
 
 import numpy as np
-from astropy.nddata import overlap_slices
 from scipy.signal import fftconvolve
 
 from museml.data.psf import as_psf
 from museml.detection import Detections, Detector
+from museml.detectors.photometry import photometry
 from museml.detectors.segments import find_segments
 from museml.errors import DetectionFlag
 from museml.settings import check_number
 
 __all__ = ["ContinuumDetector", "measure"]
 
-WIDE = 0.5  # by how much, relatively, a segment's sum exceeds the PSF's flux when a source is wider than the PSF
-WIDE_SNR = 5.0  # the same in standard errors
 MISSING = 0.01  # part of the PSF on masked pixels from which a source is flagged
 
 
@@ -22,12 +20,17 @@ class ContinuumDetector(Detector):
 
     The cube is collapsed with inverse-variance weights, the background taken out, and each image filtered with
     the PSF and with a sharpened PSF that separates neighbours. A source is a peak in any of these images;
-    its ``snr`` is the highest of them, or, beside a brighter neighbour, that of the sharpened image. Blended peaks
-    are told apart by photutils' multi-threshold deblending. Then point sources are taken out, and what is found in
-    the residual images is added.
+    blended peaks are told apart by photutils' multi-threshold deblending. Then the PSF is fitted to all sources at once,
+    places and fluxes; what is found in the residual images is added, and so on until nothing is left. ``snr`` is
+    the flux in the image that shows the source best, divided by its error, of which the neighbours are a part; of a source
+    that is wider than the PSF it is the height of its peak.
 
-    Two point sources are told apart when they are 1.6 FWHM of the PSF or more from each other, or 1.7 when one is
-    eight times as bright as the other. Closer ones are one detection without the flag BLEND, at a place between them.
+    Two point sources are told apart when they are 1.4 FWHM of the PSF or more from each other, and the fainter is
+    bright enough beside the other. Closer ones are one detection without the flag BLEND, at a place between them. When the
+    PSF is a mere assumption (flag DEFAULT_PSF), nothing is fitted.
+
+    ``mag`` is the AB magnitude in white light, through a filter that lets every photon in the cube's range through,
+    and ``color`` that of the blue half of the range minus that of the red half.
 
     ``n_false`` follows from the measured smoothness of the noise (Adler's formula), summed over the images,
     times the number of negative peaks over their expected number where that exceeds 1.
@@ -45,7 +48,7 @@ class ContinuumDetector(Detector):
     name = "continuum"
     accepts = ("cube",)
 
-    def __init__(self, *, threshold=5.0, psf=None, bands=4):
+    def __init__(self, *, threshold=4.7, psf=None, bands=4):
         self.threshold = threshold
         self.psf = psf
         self.bands = bands
@@ -57,7 +60,7 @@ class ContinuumDetector(Detector):
 
     def check_settings(self):
         """Raise `~museml.errors.SettingError` where a setting breaks a rule."""
-        check_number("threshold", self.threshold, 1, example=5.0)
+        check_number("threshold", self.threshold, 1, example=4.7)
         check_number("bands", self.bands, 1, example=4, whole=True)
         if self.psf is not None:
             as_psf(self.psf)
@@ -76,35 +79,13 @@ def measure(cube, segments):
         return Detections.empty()
     x, y, snr = segments.positions.T
     ra, dec = cube.pixel_to_sky(x, y)
-    flux, error = _fluxes(segments)
     columns = {
         "id": np.arange(number) + 1, "source": np.argsort(np.argsort(-snr, kind="stable")) + 1,
         "kind": ["continuum"] * number, "ra": ra, "dec": dec, "x": x, "y": y, "snr": snr,
-        "flux": flux, "flux_err": error, "score": snr, "n_false": segments.n_false(snr),
-        "flags": _flags(segments),
+        "score": snr, "n_false": segments.n_false(snr), "flags": _flags(segments),
+        **{name: np.ma.masked_invalid(values) for name, values in photometry(segments).items()},
     }  # fmt: skip
     return Detections.from_columns(columns)
-
-
-def _fluxes(segments):
-    """Return flux and error: of the PSF fitted to each segment, or, of a source that is wider, the segment's sum."""
-    fits = np.array([_fit(segments, k) for k in range(segments.peaks.shape[1])])
-    flux, error, total, total_error = fits.T
-    wide = total - flux > np.maximum(WIDE_SNR * total_error, WIDE * flux)
-    scale = segments.images[0].scale
-    return np.where(wide, total, flux), scale * np.where(wide, total_error, error)
-
-
-def _fit(segments, number):
-    """Return flux and error of the PSF fitted to a segment, and its sum and error."""
-    kernel = segments.images[0].kernel
-    place, part = overlap_slices(segments.flux.shape, kernel.shape, segments.peaks[:, number])
-    near = (segments.segmentation.data[place] == number + 1) & (segments.variance[place] > 0)
-    shape, weight = kernel[part][near], 1 / segments.variance[place][near]
-    power = np.sum(weight * shape**2)
-    inside = segments.segmentation.data == number + 1
-    fit = np.sum(weight * shape * segments.flux[place][near]) / power
-    return fit, power**-0.5, segments.flux[inside].sum(), segments.variance[inside].sum() ** 0.5
 
 
 def _flags(segments):

@@ -8,18 +8,19 @@ from scipy.ndimage import label, maximum_filter, maximum_position
 from scipy.spatial import cKDTree
 from skimage.segmentation import relabel_sequential, watershed
 
-from museml.data.psf import DEFAULT_PSF, as_psf
-from museml.detectors.band_images import background, band_images
+from museml.data.psf import cube_psf
+from museml.detectors.band_images import band_images
 from museml.detectors.collapse import collapse
 from museml.detectors.deblending import deblend, vertex
-from museml.detectors.peeling import peel, point_snr
+from museml.detectors.peeling import peel, seen
+from museml.detectors.point_fit import widths
 
 __all__ = ["Segments", "find_segments"]
 
 ISOPHOTE = 2.5  # signal-to-noise ratio down to which a segment reaches
 SHARPNESS = 0.15  # least ratio of a peak through the sharpened and the plain PSF; 3/4 for a point source
-POINT = 0.65  # the same from which a source counts as a point source
-POINT_ERROR = 1.5  # error of the sharpened signal-to-noise ratio that is granted
+WIDER = 0.3  # excess of the squared width, relative to that of the PSF, up to which a source counts as a point source
+WIDER_ERROR = 2.5  # standard errors that are granted
 EMPTY = 0.15  # least fraction of the field, free of sources, that the background is measured on
 PASSES = 4  # in which background and sources are told apart
 
@@ -42,8 +43,13 @@ class Segments:
         x, y and signal-to-noise ratio of each source's peak.
     regions : ndarray of int, shape (y, x)
         Connected regions above the isophote, in which several sources may be blended.
-    flux, variance : ndarray, shape (y, x)
-        Flux integrated over wavelength, without background, and its variance.
+    wide : ndarray of bool, shape (sources,)
+        Whether a source's core is wider than the PSF.
+    bands : list of `~museml.detectors.band_images.BandImage`
+        The images of the bands, or white light if there is but one, without the background that is left when
+        the sources are taken out.
+    edges : ndarray, shape (bands + 1,)
+        Wavelengths between which the bands lie.
     fwhm : float
         FWHM of the PSF in pixels, at the middle wavelength.
     psf_is_default : bool
@@ -57,8 +63,9 @@ class Segments:
     peaks: np.ndarray
     positions: np.ndarray
     regions: np.ndarray
-    flux: np.ndarray
-    variance: np.ndarray
+    wide: np.ndarray
+    bands: list
+    edges: np.ndarray
     fwhm: float
     psf_is_default: bool
 
@@ -84,8 +91,8 @@ def find_segments(cube, psf=None, threshold=5.0, bands=4):
     -------
     Segments
     """
-    is_default = psf is None and cube.psf is None
-    psf = as_psf(psf) if psf is not None else cube.psf or DEFAULT_PSF
+    psf, origin = cube_psf(cube, psf)
+    is_default = origin == "default"
     collapsed = collapse(cube, bands)
     plain, sources = _filtered(band_images(collapsed, psf, cube.pixel_scale))
     images = plain + _like(band_images(collapsed, psf, cube.pixel_scale, sharp=True), plain, sources)
@@ -93,16 +100,11 @@ def find_segments(cube, psf=None, threshold=5.0, bands=4):
     labels, peaks, regions = _label(snr, sharp, threshold)
     positions = _positions(snr, sharp, peaks, regions, threshold)
     fwhm = float(psf.fwhm_at(np.mean(cube.wave))) / cube.pixel_scale
-    if not is_default:
-        white = images[len(plain)].snr[tuple(peaks)]
-        point = white > POINT * point_snr(plain[0], positions[:, :2]) - POINT_ERROR
-        wide = np.append(False, ~point)[labels]
-        new = peel(plain, *positions[:, :2].T, wide, threshold, fwhm)
-        labels, peaks, positions = _added(labels, peaks, positions, new, fwhm)
-    flux, variance = collapsed.integrated()
-    flux = np.where(variance > 0, flux - background(flux, variance > 0, sources), 0)
-    found = SegmentationImage(labels), peaks, positions, regions
-    return Segments(images, snr, sharp, *found, flux, variance, fwhm, is_default)
+    found, wide, cleaned = (labels, peaks, positions), np.ones(len(positions), bool), plain
+    if not is_default and len(positions):
+        found, wide, cleaned = _peeled(plain, *found, threshold, fwhm)
+    segments = SegmentationImage(found[0]), *found[1:], regions
+    return Segments(images, snr, sharp, *segments, wide, cleaned[1:] or cleaned, collapsed.edges, fwhm, is_default)
 
 
 def _filtered(images):
@@ -179,13 +181,31 @@ def _positions(snr, sharp, peaks, regions, threshold):
     return np.column_stack([x + dx, y + dy, np.where(minor, sharp[here], height)])
 
 
-def _added(labels, peaks, positions, new, fwhm):
+def _peeled(plain, labels, peaks, positions, threshold, fwhm):
+    """Measure the point sources and find their faint neighbours; what is no source without its neighbours goes."""
+    known = len(positions)
+    excess, error = widths(plain[0], positions[:, :2], fwhm)
+    wide = excess > WIDER + WIDER_ERROR * error
+    places, plain = peel(plain, positions[:, :2], np.append(False, wide)[labels], threshold, fwhm)
+    wide = np.append(wide, np.zeros(len(places) - known, bool))
+    fitted = np.column_stack([places, seen(plain, places)])
+    fitted[wide] = positions[wide[:known]]
+    kept = wide | (fitted[:, 2] >= threshold)
+    return _without(*_added(labels, peaks, places, known, fwhm), fitted, kept), wide[kept], plain
+
+
+def _without(labels, peaks, positions, kept):
+    """Leave out sources."""
+    number = np.append(0, np.cumsum(kept) * kept)
+    return number[labels], peaks[:, kept], positions[kept]
+
+
+def _added(labels, peaks, places, known, fwhm):
     """Add new sources, each with the pixels within a FWHM that are nearer to it than to any other."""
-    positions = np.vstack([positions, new])
+    if len(places) == known:
+        return labels, peaks
     pixels = np.column_stack([index.ravel() for index in np.indices(labels.shape)[::-1]])
-    if not len(new):
-        return labels, peaks, positions
-    distance, nearest = (values.reshape(labels.shape) for values in cKDTree(positions[:, :2]).query(pixels))
-    mine = (nearest >= peaks.shape[1]) & (distance <= fwhm)
-    added = np.clip(np.rint(new[:, 1::-1]).astype(int).T, 0, np.array(labels.shape)[:, None] - 1)
-    return np.where(mine, nearest + 1, labels), np.hstack([peaks, added]), positions
+    distance, nearest = (values.reshape(labels.shape) for values in cKDTree(places).query(pixels))
+    mine = (nearest >= known) & (distance <= fwhm)
+    added = np.clip(np.rint(places[known:, ::-1]).astype(int).T, 0, np.array(labels.shape)[:, None] - 1)
+    return np.where(mine, nearest + 1, labels), np.hstack([peaks, added])

@@ -75,10 +75,10 @@ def test_the_list_is_ranked_and_false_detections_become_fewer_with_rank(sparse):
     assert found["n_false"].max() < 0.1
 
 
-@pytest.mark.parametrize("separation", [7, 9, 11])
+@pytest.mark.parametrize("separation", [5, 7, 9, 11])
 def test_close_pairs_are_separated(separation):
     sources = [(14, 20, 40), (14 + separation, 20, 12)]
-    found = ContinuumDetector().detect(field(sources, seed=separation))
+    found = ContinuumDetector().detect(field(sources, seed=separation + 20))
     assert len(found) == 2
     assert np.all(distances(found, sources) < 1)
     assert np.all(found["flags"] & DetectionFlag.BLEND)
@@ -198,7 +198,35 @@ def test_the_matched_filter_gives_the_signal_to_noise_ratio_of_theory():
     assert np.isclose(snr[20, 20], 50 * 2 * np.sqrt(np.sum(kernel**2)))
 
 
-@pytest.mark.parametrize(("number", "least"), [(24, 22), (36, 32)])
+def test_magnitudes_and_colours_are_those_of_the_sources(sparse):
+    cube = field([(20, 20, 200)])
+    found = ContinuumDetector().detect(cube)
+    data = open_cube(cube)
+    density = 200 * flux_error(field([])) / (SHAPE[0] * 1.25) * 1e-20  # erg / (s cm2 Angstrom), the same everywhere
+    first, last = data.wave[0] - 0.625, data.wave[-1] + 0.625
+    per_hertz = [density * (high**2 - low**2) / 2 / np.log(high / low) / 2.998e18 for low, high in
+                 ((first, last), (first, (first + last) / 2), ((first + last) / 2, last))]  # fmt: skip
+    white, blue, red = (-2.5 * np.log10(value) - 48.6 for value in per_hertz)
+    assert found["mag"][0] == pytest.approx(white, abs=0.03)
+    assert found["color"][0] == pytest.approx(blue - red, abs=0.06)
+    assert found["mag_err"][0] == pytest.approx(1.086 * found["flux_err"][0] / found["flux"][0], rel=0.1)
+    assert 0 < found["color_err"][0] < 0.05
+
+
+def test_a_neighbour_does_not_brighten_a_source():
+    sources = [(14, 20, 100), (20, 20, 20)]
+    found = ContinuumDetector().detect(field(sources))
+    found.sort("x")
+    assert np.allclose(found["flux"] / flux_error(field([])), [100, 20], atol=5)
+
+
+def test_one_band_has_no_colour():
+    found = ContinuumDetector(bands=1).detect(field([(20, 20, 60)]))
+    assert found["color"].mask.all()
+    assert not found["mag"].mask.any()
+
+
+@pytest.mark.parametrize(("number", "least"), [(24, 23), (36, 34)])
 def test_most_sources_of_a_crowded_field_are_found_and_no_false_one(number, least):
     rng = np.random.default_rng(number)
     places = []
