@@ -109,7 +109,7 @@ def _clear(shape, places, fwhm):
     rows, columns = np.indices(shape, np.float32)
     nearest = np.full(shape, np.inf, np.float32)
     for x, y in places:
-        np.minimum(nearest, np.hypot(columns - np.float32(x), rows - np.float32(y)), out=nearest)
+        np.fmin(nearest, np.hypot(columns - np.float32(x), rows - np.float32(y)), out=nearest)
     for distance in (CLEAR, CLEAR / 2, 0):
         if np.count_nonzero(nearest >= distance * fwhm) >= max(LEAST, nearest.size / 10):
             break

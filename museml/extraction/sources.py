@@ -92,9 +92,10 @@ class _Part:
         }
 
     def add(self, start, data, var):
+        self._spectra.add(start, data, var)
         data, var = data[:, *self._window.inside], var[:, *self._window.inside]
-        for gatherer in (self._spectra, *self._bands.values()):
-            gatherer.add(start, data, var)
+        for band in self._bands.values():
+            band.add(start, data, var)
 
     def source(self):
         ra, dec = self._cube.pixel_to_sky(self._window.x, self._window.y)

@@ -53,6 +53,7 @@ class SourceSpectra:
         white = scene.white[window.inside][self._index]
         ring = (self._radius >= RING[0] * scene.fwhm) & (self._radius < RING[1] * scene.fwhm)
         self._ring = without_neighbours(ring, self._offsets, white)
+        self._sky_fit = WeightedFit(self._plane, self._ring.astype(float))
         self._used = np.ones(len(white), bool)
         self.has_sky = bool(np.count_nonzero(self._ring) >= LEAST_RING)
         self.fills_its_ring = False
@@ -70,6 +71,8 @@ class SourceSpectra:
         fwhm, (y, x) = self._scene.fwhm, window.offsets()
         self._pixels = np.flatnonzero(np.hypot(y, x).ravel() <= REACH * fwhm)
         self._index = np.unravel_index(self._pixels, self._shape)
+        rows, columns = (index + part.start for index, part in zip(self._index, window.inside, strict=True))
+        self._in_field = rows * self._scene.cube.shape[2] + columns
         self._offsets = tuple(offset.ravel()[self._pixels] for offset in (y, x))
         self._radius = np.hypot(*self._offsets)
         self._core = self._radius <= max(CORE * fwhm, self._radius.min())
@@ -80,7 +83,7 @@ class SourceSpectra:
         self._plane = plane(self._offsets)
 
     def add(self, start, data, var):
-        """Add a block of wavelength planes, cut to the window.
+        """Add a block of wavelength planes of the whole field.
 
         Parameters
         ----------
@@ -90,7 +93,8 @@ class SourceSpectra:
             NaN where invalid; the variance is that of a voxel, whatever its neighbours do.
         """
         planes = slice(start, start + len(data))
-        pixels = Pixels.of(data[:, *self._index], var[:, *self._index])
+        flat = (values.reshape(len(values), -1) for values in (data, var))
+        pixels = Pixels.of(*(np.take(values, self._in_field, axis=1) for values in flat))
         self._blocks += 1
         if not pixels.valid.any():
             return
@@ -108,7 +112,7 @@ class SourceSpectra:
         point = self._point(wave)[None]
         fits = {"MUSE_PSF": WeightedFit(point, weight * self._core)}
         if self.has_sky:
-            fits["MUSE_SKY"] = WeightedFit(self._plane, self._ring.astype(float))
+            fits["MUSE_SKY"] = self._sky_fit
         if self.neighbours:
             light = self._scene.light(self._rows, self._distances, wave)
             sky = self._plane[: 3 * (self.has_sky and not self.fills_its_ring)]
