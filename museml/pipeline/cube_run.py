@@ -17,7 +17,7 @@ from museml.classification import Classifier
 from museml.data.cubes import CubeData, cube_name, open_cube
 from museml.detection import Detections, Detector
 from museml.errors import OutputError
-from museml.extraction import source_position, white_image
+from museml.extraction import measure_noise, source_position, white_image
 from museml.output import FORMATS, read_table, write_table
 from museml.pipeline.folder import Mode, RunFolder
 from museml.pipeline.progress import Progress
@@ -128,7 +128,8 @@ class _CubeRun:
             return
         with self._step("extract"):
             folder, psf = self._folder.make("extracted"), self._choice.detector.settings().get("psf")
-            tasks = [(self._reference, detections, part, self.white, psf, folder) for part in parts]
+            how = self.white, psf, measure_noise(self._cube, detections, psf)
+            tasks = [(self._reference, detections, part, *how, folder) for part in parts]
             for done in self._workers.map(extract, tasks, seconds):
                 self._progress.advance(done)
 

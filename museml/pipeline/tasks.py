@@ -16,7 +16,7 @@ __all__ = ["draw_overview", "extract", "finish_source"]
 _open = lru_cache(maxsize=1)(open_cube)
 
 
-def extract(cube, detections, numbers, white, psf, folder):
+def extract(cube, detections, numbers, white, psf, noise, folder):
     """Extract sources of a cube into files; return how many.
 
     Parameters
@@ -24,18 +24,19 @@ def extract(cube, detections, numbers, white, psf, folder):
     cube : CubeData, `~mpdaf.obj.Cube` or path
         The cube.
     detections : Detections
-        Those of the sources.
+        All of the cube, since neighbours are fitted together.
     numbers : list of int
         The sources.
     white : ndarray, shape (y, x)
         The white-light image.
     psf : PSF, float or None
+    noise : what `~museml.extraction.measure_noise` returns
         See `~museml.extraction.extract_sources`.
     folder : `~pathlib.Path`
         Where the files go.
     """
     opened = _open(cube) if isinstance(cube, Path) else open_cube(cube)  # a worker checks its file once
-    for source in extract_sources(opened, detections, numbers, white, psf):
+    for source in extract_sources(opened, detections, numbers, white, psf, noise):
         _write(source, folder / f"source-{source.ID:05d}.fits")
     return len(numbers)
 
