@@ -39,8 +39,10 @@ _STYLE = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "text.parse_math": True,
+    "axes.titley": 1.0,  # else Matplotlib measures all that is above the axes
 }
 DPI = 120
+COMPRESSION = 3  # of 9: half of the time for a tenth more bytes
 
 
 def styled(function):
@@ -70,7 +72,8 @@ def save_figure(figure, path):
         If it cannot be written.
     """
     with whole_file(path) as part, style.context(["default", _STYLE]):
-        figure.savefig(part, format="png", metadata={"Software": "museml"})
+        metadata, options = {"Software": "museml"}, {"compress_level": COMPRESSION}
+        figure.savefig(part, format="png", metadata=metadata, pil_kwargs=options)
 
 
 def show_image(axes, image, low=2.0, high=99.7, darkest=1.0):

@@ -37,7 +37,7 @@ def draw_spectrum(axes, wave, flux, error):
     axes.plot(wave, smooth, color="black", lw=0.8)
     axes.axhline(0, color="black", lw=0.4, ls=":")
     axes.set(xlim=(wave[0], wave[-1]), ylim=_limits(flux.filled(0), smooth, smooth_error))
-    axes.set_ylabel("flux density\n" r"($10^{-20}$ erg s$^{-1}$ cm$^{-2}$ $\mathrm{\AA}^{-1}$)")
+    axes.set_ylabel("flux density\n(10⁻²⁰ erg s⁻¹ cm⁻² Å⁻¹)")
 
 
 def smoothed(flux, error):
@@ -69,8 +69,8 @@ def draw_ticks(axes, redshifts, medium, limits):
         places = sorted((observed(name, z, medium), LINES[name].label) for name in MARKED)
         places = [place for place in places if limits[0] < place[0] < limits[1]]
         following = [place[0] for place in places[1:]] + [limits[1]]
+        axes.vlines([wave for wave, _ in places], -row - 0.4, -row + 0.4, color=colour, lw=1.1)
         for (wave, label), after in zip(places, following, strict=False):
-            axes.plot([wave, wave], [-row - 0.4, -row + 0.4], color=colour, lw=1.1)
             if after - wave > LABEL * (limits[1] - limits[0]):
                 axes.text(wave, -row, f" {label}", color=colour, fontsize=6.5, va="center", ha="left")
         beside = axes.get_yaxis_transform()
@@ -110,6 +110,7 @@ def draw_density(axes, z, density, redshifts):
     ticks = [tick for tick in (0, 0.5, 1, 2, 3, 4, 6) if np.log1p(tick) <= top]
     axes.set(xlim=(min(np.log1p(z[0]), 0) if len(z) else 0, top), ylim=(LEAST, 2))
     axes.set_xticks(np.log1p(ticks), [f"{tick:g}" for tick in ticks])
+    axes.set_yticks([1e-4, 1e-3, 0.01, 0.1, 1], ["10⁻⁴", "10⁻³", "0.01", "0.1", "1"])
     axes.minorticks_off()
     axes.set(xlabel="redshift", title="p(z)")
 

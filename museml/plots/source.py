@@ -65,7 +65,7 @@ def _draw_top(axes, strip, data, redshifts, medium, source):
     limits = axes.get_xlim()
     _mark_lines(axes, source)
     panels.draw_ticks(strip, redshifts[:3], medium, limits)
-    strip.set_xlabel(rf"observed wavelength ($\mathrm{{\AA}}$, {medium})", labelpad=2)
+    strip.set_xlabel(f"observed wavelength (Å, {medium})", labelpad=2)
 
 
 def _mark_lines(axes, source):
@@ -100,7 +100,7 @@ def _draw_images(figure, cells, source):
     names = [("MUSE_WHITE", "white light")]
     imaged = [line for line in _lines(source) if band_name(line[0]) in source.images]
     strongest = sorted(imaged, key=lambda line: -line[2])[:1]
-    names += [(band_name(line[0]), rf"narrow band {line[0]:.0f} $\mathrm{{\AA}}$") for line in strongest]
+    names += [(band_name(line[0]), f"narrow band {line[0]:.0f} Å") for line in strongest]
     for cell, (name, title) in zip(cells, names, strict=False):
         if name in source.images:
             image = source.images[name]
@@ -126,7 +126,7 @@ def _worth_a_look(source, redshifts, medium, data):
 def _draw_zooms(figure, cells, data, lines):
     for cell, (wave, name) in zip(cells, sorted(lines[: len(cells)]), strict=False):
         label = f"{LINES[name].label} {wave:.0f}" if name in LINES else f"{wave:.0f}"
-        panels.draw_zoom(figure.add_subplot(cell), *data, wave, rf"{label} $\mathrm{{\AA}}$")
+        panels.draw_zoom(figure.add_subplot(cell), *data, wave, f"{label} Å")
 
 
 def _draw_density(axes, source, redshifts):
