@@ -3,6 +3,7 @@
 import hashlib
 import os
 import warnings
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from museml.data.cube_files import PlainFile, read_cube
 from museml.data.planes import WHOLE, CubePlanes, FilePlanes, clean
 from museml.data.psf import read_psf
 from museml.data.spectral import medium_of
+from museml.data.star_psf import star_psf
 from museml.errors import InputError, MusemlWarning
 
 __all__ = ["FLUX_DENSITY", "CubeData", "cube_name", "open_cube"]
@@ -121,6 +123,11 @@ class CubeData:
         if bad.any():
             data[bad] = var[bad] = np.nan
         return data, var
+
+    @cached_property
+    def star(self):
+        """The `~museml.data.star_psf.StarPSF` of a star of the field, or None; measured when it is first asked for."""
+        return star_psf(self)
 
     def pixel_to_sky(self, x, y):
         """Return right ascension and declination (ICRS, deg) of pixel positions counted from 0."""

@@ -9,7 +9,7 @@ from numpy.polynomial import Polynomial
 
 from museml.errors import InputError, SettingError
 
-__all__ = ["DEFAULT_PSF", "PSF", "as_psf", "cube_psf", "lsf_fwhm", "read_psf"]
+__all__ = ["DEFAULT_PSF", "PSF", "as_psf", "cube_psf", "lsf_fwhm", "psf_cards", "read_psf"]
 
 SUBPIXELS = np.arange(-0.4, 0.5, 0.2)  # where a pixel is sampled along each axis
 
@@ -120,6 +120,9 @@ def as_psf(value):
 def cube_psf(cube, setting=None):
     """Return the PSF to be used for a cube, and where it comes from.
 
+    It is the setting; without one what the cube's header tells; else what a star of the field shows
+    (`museml.data.star_psf`); else `DEFAULT_PSF`.
+
     Parameters
     ----------
     cube : `~museml.data.cubes.CubeData`
@@ -130,7 +133,7 @@ def cube_psf(cube, setting=None):
     -------
     psf : PSF
     origin : str
-        'setting', 'header' or 'default'.
+        'setting', 'header', 'star' or 'default'.
 
     Raises
     ------
@@ -141,7 +144,15 @@ def cube_psf(cube, setting=None):
         return as_psf(setting), "setting"
     if cube.psf is not None:
         return cube.psf, "header"
+    if cube.star is not None:
+        return cube.star.psf, "star"
     return DEFAULT_PSF, "default"
+
+
+def psf_cards(cube, setting=None):
+    """Return what a result's metadata tell of the PSF: its FWHM at the middle wavelength, and where it comes from."""
+    psf, origin = cube_psf(cube, setting)
+    return {"PSF_FWHM": round(float(psf.fwhm_at(np.mean(cube.wave))), 4), "PSF_FROM": origin}
 
 
 def lsf_fwhm(wave):

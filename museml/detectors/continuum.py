@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.signal import fftconvolve
 
-from museml.data.psf import as_psf
+from museml.data.psf import as_psf, psf_cards
 from museml.detection import Detections, Detector
 from museml.detectors.photometry import photometry
 from museml.detectors.segments import find_segments
@@ -20,14 +20,14 @@ class ContinuumDetector(Detector):
 
     The cube is collapsed with inverse-variance weights, the background taken out, and each image filtered with
     the PSF and with a sharpened PSF that separates neighbours. A source is a peak in any of these images;
-    blended peaks are told apart by photutils' multi-threshold deblending. Then the PSF is fitted to all sources at once,
-    places and fluxes; what is found in the residual images is added, and so on until nothing is left. ``snr`` is
-    the flux in the image that shows the source best, divided by its error, of which the neighbours are a part; of a source
-    that is wider than the PSF it is the height of its peak.
+    blended peaks are told apart by photutils' multi-threshold deblending. Then the PSF is fitted to all sources at
+    once, places and fluxes; what is found in the residual images is added, and so on until nothing is left. ``snr``
+    is the flux in the image that shows the source best, divided by its error, of which the neighbours are a part; of
+    a source that is wider than the PSF it is the height of its peak.
 
     Two point sources are told apart when they are 1.4 FWHM of the PSF or more from each other, and the fainter is
-    bright enough beside the other. Closer ones are one detection without the flag BLEND, at a place between them. When the
-    PSF is a mere assumption (flag DEFAULT_PSF), nothing is fitted.
+    bright enough beside the other. Closer ones are one detection without the flag BLEND, at a place between them.
+    When the PSF is a mere assumption (flag DEFAULT_PSF), nothing is fitted.
 
     ``mag`` is the AB magnitude in white light, through a filter that lets every photon in the cube's range through,
     and ``color`` that of the blue half of the range minus that of the red half.
@@ -56,7 +56,9 @@ class ContinuumDetector(Detector):
     def find(self, data):
         """Return the `~museml.Detections` in a `~museml.data.cubes.CubeData`."""
         self.check_settings()
-        return measure(data, find_segments(data, self.psf, self.threshold, self.bands))
+        detections = measure(data, find_segments(data, self.psf, self.threshold, self.bands))
+        detections.meta |= psf_cards(data, self.psf)
+        return detections
 
     def check_settings(self):
         """Raise `~museml.errors.SettingError` where a setting breaks a rule."""

@@ -6,7 +6,7 @@ import numpy as np
 from astropy.table import vstack
 
 from museml.catalogs.merge import consecutive, group, repeated
-from museml.data.psf import DEFAULT_PSF, as_psf
+from museml.data.psf import cube_psf
 from museml.detection import Detector
 from museml.detectors.continuum import ContinuumDetector
 from museml.detectors.lines import LineDetector
@@ -122,7 +122,7 @@ class JointDetector(Detector):
     def _pixels(self, data):
         if self.radius is not None:
             return self.radius / data.pixel_scale
-        psf = as_psf(self.psf) if self.psf is not None else data.psf or DEFAULT_PSF
+        psf, _ = cube_psf(data, self.psf)
         return NEAR * float(psf.fwhm_at(np.mean(data.wave))) / data.pixel_scale
 
 

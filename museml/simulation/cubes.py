@@ -6,7 +6,7 @@ import numpy as np
 from astropy.io import fits
 
 from museml.data.cubes import FLUX_DENSITY, cube_name, open_cube
-from museml.data.psf import DEFAULT_PSF
+from museml.data.psf import cube_psf
 from museml.output import whole_file, write_table
 from museml.simulation.empty import GOOD_SEEING, EmptyCube
 from museml.simulation.injected import add_objects, stamps_of
@@ -154,7 +154,7 @@ def inject_lines(cube, truth, psf=None):
     """
     data = open_cube(cube)
     copy = data.to_mpdaf().copy()
-    stamps = stamps_of(truth, data, psf or data.psf or DEFAULT_PSF)
+    stamps = stamps_of(truth, data, cube_psf(data, psf)[0])
     fluxes = FLUX_DENSITY.to(copy.unit) * np.asarray(truth["flux"], float)
     add_objects(copy.data.data, 0, stamps, fluxes)
     return copy

@@ -3,7 +3,7 @@
 import numpy as np
 
 from museml.data.cubes import CubeData, open_cube
-from museml.data.psf import DEFAULT_PSF
+from museml.data.psf import cube_psf
 from museml.simulation.stamps import make_stamp
 
 __all__ = ["InjectedCube", "add_objects", "stamps_of"]
@@ -26,7 +26,7 @@ class InjectedCube(CubeData):
         cube = open_cube(cube)
         self.__dict__.update(vars(cube))
         self._original, self._fluxes = cube, np.asarray(truth["flux"], float)
-        self._stamps = stamps_of(truth, cube, psf or cube.psf or DEFAULT_PSF)
+        self._stamps = stamps_of(truth, cube, cube_psf(cube, psf)[0])
 
     def block(self, start, stop, rows=slice(None), columns=slice(None)):
         """Return data and variance of wavelength planes, of a part of the field; the variance is the cube's."""

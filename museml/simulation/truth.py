@@ -4,7 +4,7 @@ import numpy as np
 from astropy.table import MaskedColumn, Table, vstack
 
 from museml.data.cubes import open_cube
-from museml.data.psf import DEFAULT_PSF
+from museml.data.psf import cube_psf
 from museml.simulation.stamps import make_stamp
 
 __all__ = ["TRUTH", "join", "matched_snr", "scale_to_snr", "truth_table"]
@@ -79,7 +79,8 @@ def truth_table(cube, kind, columns):
 
 def matched_snr(truth, cube, psf):
     """Return the S/N of the matched filter for each row: flux sqrt(sum t^2 / variance) over the valid voxels."""
-    stamps = [make_stamp(row, cube, psf or cube.psf or DEFAULT_PSF) for row in truth]
+    psf, _ = cube_psf(cube, psf)
+    stamps = [make_stamp(row, cube, psf) for row in truth]
     power = np.zeros(len(stamps))
     for start in range(0, cube.shape[0] if stamps else 0, PLANES):
         stop = min(start + PLANES, cube.shape[0])

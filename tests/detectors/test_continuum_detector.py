@@ -130,10 +130,20 @@ def test_no_source_is_where_there_are_no_data():
 
 
 def test_the_default_psf_is_flagged_and_a_setting_replaces_it():
-    cube = field([(20, 20, 40)])
+    cube = field([(20, 20, 15)])
     cube.primary_header.remove("FSFMODE")
     assert ContinuumDetector().detect(cube)["flags"][0] & DetectionFlag.DEFAULT_PSF
     assert not ContinuumDetector(psf=0.7).detect(cube)["flags"][0] & DetectionFlag.DEFAULT_PSF
+
+
+def test_a_star_of_the_field_tells_the_psf_and_the_metadata_say_so():
+    cube = field([(12, 12, 300), (28, 28, 40)])
+    cube.primary_header.remove("FSFMODE")
+    found = ContinuumDetector().detect(cube)
+    assert len(found) == 2
+    assert not np.any(found["flags"] & DetectionFlag.DEFAULT_PSF)
+    assert found.meta["PSF_FROM"] == "star"
+    assert found.meta["PSF_FWHM"] == pytest.approx(0.7, rel=0.04)
 
 
 def test_one_galaxy_that_fills_the_field_is_one_source():
