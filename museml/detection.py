@@ -46,6 +46,8 @@ class Detections(FixedTable):
         Field("p_real", "f8", "probability that it is real and not a residual", None, "stat.probability", True),
         Field("z", "f8", "redshift of the source by its set of lines", None, "src.redshift", True),
         Field("p_z", "f8", "probability that the source is real and has this redshift", None, "stat.probability", True),
+        Field("z_2", "f8", "second redshift by the set of lines", None, "src.redshift", True),
+        Field("p_z_2", "f8", "probability of the second redshift", None, "stat.probability", True),
         Field("flags", "i4", "bits of museml.errors.DetectionFlag", None, "meta.code"),
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from museml.data.linelist import LINES
 
-__all__ = ["LINE_SETS", "Feature", "LineSet", "Member"]
+__all__ = ["EMITTER_SETS", "LINE_SETS", "Feature", "LineSet", "Member"]
 
 
 @dataclass(frozen=True)
@@ -110,4 +110,21 @@ LINE_SETS = (
     _set("symmetric Lyman alpha", 0.3, SYMMETRIC=1.0, CIV=(0.05, 1.0), HEII1640=(0.03, 1.0), CIII=(0.08, 1.0)),
     _set("Lyman alpha", 1.0, LYALPHA=1.0, NV1238=(0.02, 1.0), CIV=(0.05, 1.0), HEII1640=(0.03, 1.0),
          OIII1666=(0.03, 1.0), CIII=(0.08, 1.0)),
+)  # fmt: skip
+
+# The sequence of star-forming galaxies from high to low metallicity (Kewley et al. 2006, MNRAS 372, 961, figure 1;
+# Tremonti et al. 2004, ApJ 613, 898), with the ratio of H alpha and H beta that atomic physics and some dust allow
+# (Storey and Zeippen 1995, MNRAS 272, 41), then the nebulae and the ultraviolet sets as above. Scatters are narrow,
+# since fewer ratios are possible than each line's own scatter would allow.
+#: the kinds of emission-line sources that are told apart where all redshifts are searched at all positions of a cube
+EMITTER_SETS = (
+    _set("metal-rich", 1.0, HBETA=(1.0, 0.15), HALPHA=(3.5, 0.25), NII=(1.3, 0.35), SII=(0.55, 0.3), OIII=(0.6, 0.6),
+         OII=(1.7, 0.5), HGAMMA=(0.42, 0.3), HDELTA=(0.2, 0.4), OI=(0.1, 0.8), HEI5877=(0.12, 0.5)),
+    _set("star-forming", 1.0, HBETA=(1.0, 0.15), HALPHA=(3.3, 0.2), NII=(0.8, 0.4), SII=(0.5, 0.3), OIII=(1.6, 0.5),
+         OII=(2.6, 0.4), HGAMMA=(0.45, 0.2), HDELTA=(0.24, 0.3), NEIII3870=(0.2, 0.8), OI=(0.1, 0.8),
+         HEI5877=(0.12, 0.4)),
+    _set("metal-poor", 1.0, HBETA=(1.0, 0.15), HALPHA=(3.0, 0.15), NII=(0.25, 0.6), SII=(0.35, 0.5), OIII=(4.0, 0.4),
+         OII=(2.4, 0.6), HGAMMA=(0.46, 0.2), HDELTA=(0.25, 0.3), NEIII3870=(0.4, 0.4), OIII4364=(0.06, 1.0), H8=0.2,
+         HEPSILON=(0.25, 0.6), HEI5877=(0.12, 0.4), SIII9071=(0.3, 0.8)),
+    *(one for one in LINE_SETS if one.name not in ("star-forming", "high excitation", "intermediate")),
 )  # fmt: skip

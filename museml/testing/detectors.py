@@ -92,6 +92,8 @@ def _possible(table, data):
         "p_real": ((table["p_real"] >= 0) & (table["p_real"] <= 1), "between 0 and 1"),
         "z": (table["z"] > -1, "more than -1"),
         "p_z": ((table["p_z"] >= 0) & (table["p_z"] <= 1), "between 0 and 1"),
+        "z_2": (table["z_2"] > -1, "more than -1"),
+        "p_z_2": ((table["p_z_2"] >= 0) & (table["p_z_2"] <= 1), "between 0 and 1"),
         "source": (table["source"] >= 1, "counted from 1"),
         "flags": (table["flags"] >= 0, "bits of museml.errors.DetectionFlag"),
     }  # fmt: skip

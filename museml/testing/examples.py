@@ -11,7 +11,7 @@ __all__ = ["example_data"]
 
 
 def example_data(kind):
-    """Return small simulated data of a kind: a Cube with lines and continuum sources, or a Batch."""
+    """Return small simulated data of a kind: a Cube with lines, a galaxy and continuum sources, or a Batch."""
     if kind not in MAKERS:
         raise ContractError(f"there are no example data of kind {kind!r}; give data=; known: {', '.join(MAKERS)}")
     return MAKERS[kind]()
@@ -25,7 +25,7 @@ def _cube():
 def _simulated():
     from museml.simulation.cubes import simulate_cube
 
-    return simulate_cube((600, 26, 34), seed=3, n_lines=6, n_galaxies=0, n_continuum=4)
+    return simulate_cube((600, 26, 34), seed=3, n_lines=6, n_galaxies=1, n_continuum=4)
 
 
 def _spectra():

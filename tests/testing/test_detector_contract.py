@@ -200,6 +200,8 @@ IMPOSSIBLE = {
     "p_real": lambda p: 1.5,
     "z": lambda z: -1.5,
     "p_z": lambda p: -0.1,
+    "z_2": lambda z: -1.5,
+    "p_z_2": lambda p: 1.1,
     "source": lambda source: 0,
     "flags": lambda flags: -1,
 }

@@ -1,0 +1,76 @@
+"""A cube filtered with the PSF, kept small, for detectors that look at all wavelengths of a position together."""
+
+import tempfile
+
+import numpy as np
+
+from museml.detectors.noise_field import channel_noise
+from museml.detectors.robust import median
+
+__all__ = ["FilteredCube"]
+
+IN_MEMORY = 2**27  # voxels above which a temporary file holds the cube: 256 MB
+INDEPENDENT = 28.0  # pixels that share one independent value of the filtered field
+
+
+class FilteredCube:
+    """Signal-to-noise ratio of a point source at each voxel, in half precision.
+
+    Parameters
+    ----------
+    shape : tuple
+        (channels, y, x).
+    folder : path
+        Where a temporary file may be made if the cube is large; by default that of the system.
+
+    Attributes
+    ----------
+    shape : tuple
+        As given.
+    root : ndarray, shape (channels,)
+        1 / (standard error of the flux density of a point source), at the usual pixel; 0 without data.
+    """
+
+    def __init__(self, shape, folder=None):
+        self.shape = shape
+        self.root = np.zeros(shape[0])
+        self._depth = np.zeros((2, *shape[1:]))
+        self._snr = self._room(folder)
+
+    def add(self, first, signal, information):
+        """Take a block of channels.
+
+        Parameters
+        ----------
+        first : int
+            Its first channel.
+        signal, information : ndarray, shape (channels, y, x)
+            sum(d w p) and sum(w p^2) of data d, inverse variance w and PSF p; both 0 where there are no data.
+        """
+        known = information > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            snr = np.where(known, signal / np.sqrt(information), np.nan)
+        offset, scatter = channel_noise(snr, np.zeros(len(snr), bool), INDEPENDENT)
+        snr = (snr - offset[:, None, None]) / scatter[:, None, None]
+        here = slice(first, first + len(snr))
+        self._snr[here] = np.nan_to_num(snr)
+        usual = np.nan_to_num(median(np.where(known, information, np.nan).reshape(len(known), -1)))
+        self.root[here] = np.sqrt(usual) / scatter
+        seen = usual > 0
+        self._depth[0] += np.sum(information[seen] / usual[seen, None, None], axis=0)
+        self._depth[1] += np.count_nonzero(seen)
+
+    @property
+    def depth(self):
+        """1 / (standard error) at each pixel relative to the usual one, shape (y, x)."""
+        return np.sqrt(self._depth[0] / np.maximum(self._depth[1], 1))
+
+    def part(self, rows, columns):
+        """Return the signal-to-noise ratio of a part of the field: shape (channels, rows, columns), float32."""
+        return self._snr[:, rows, columns].astype(np.float32)
+
+    def _room(self, folder):
+        if np.prod(self.shape) <= IN_MEMORY:
+            return np.zeros(self.shape, np.float16)
+        with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it until it goes itself
+            return np.memmap(file, np.float16, "w+", shape=self.shape)

@@ -1,0 +1,171 @@
+"""Which line sets are real: prior, unrelated lines, and solutions that explain the same lines."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from museml.detectors.line_grid import STEP
+from museml.detectors.set_evidence import line_gains, set_evidence
+from museml.detectors.set_members import LINES, SETS
+
+__all__ = ["Solution", "choose"]
+
+CELL = 10.0  # pixels times steps of redshift in which the evidence has one peak: with it, probabilities are true
+RARE = 5e-6  # probability, at least, that an unrelated line is at a given place
+PASSES = 4  # in which the numbers of sources and of unrelated lines are estimated
+HOPELESS = -8.0  # ln(odds) below which a candidate is dropped
+EXPLAINED = 0.5  # probability from which a source explains its lines
+SPREAD = 8  # steps to each side, and pixels, over which a line is seen
+REACH = 6.0
+RUNNERS_UP = 3  # other solutions that are kept
+SAME_PLACE = 2.5  # pixels within which two solutions may be the same source's
+SAME_Z = 1e-3  # difference in ln(1 + z) of one solution seen twice
+LINE = 112.0  # pixels times steps in which a line is seen
+NOISE = 1.9e-6  # peaks of noise above `STRONG` per pixel and step
+SEEN = 1.0  # ln(likelihood ratio) from which a line counts as seen
+USED = 0.5  # ln(likelihood ratio) from which a line supports a solution
+SAME_LINE = 1e-3  # difference in ln(wavelength) of one line
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A source with several lines.
+
+    Attributes
+    ----------
+    row : int
+        Number of the candidate.
+    kind : int
+        Number of the set.
+    odds : float
+        ln(odds) that it is real.
+    p : float
+        Probability that there is a source of this redshift.
+    doubt : float
+        1 - p, also where this is too small a number to be told from p.
+    p_real : float
+        Probability that there is a source, of whatever redshift.
+    rivals : tuple of (float, float)
+        ln(1 + z) and probability of other solutions, the best first.
+    lines : tuple of int
+        Numbers of the lines of its set that are covered.
+    """
+
+    row: int
+    kind: int
+    odds: float
+    p: float
+    doubt: float
+    p_real: float
+    rivals: tuple
+    lines: tuple
+
+
+class _Places:
+    """Lines that support each candidate."""
+
+    def __init__(self, candidates, gains):
+        self.candidates, self.gains = candidates, gains
+        waves = np.log([wave for wave, _ in LINES])
+        self.places = candidates.lnz[:, None] + waves
+
+    def shared(self, row, others):
+        """Return what lines that also support ``row`` contribute to other candidates."""
+        mine = self.places[row, self.gains[row] > USED]
+        if not len(mine):
+            return np.zeros(len(others))
+        distance = np.abs(self.places[others][:, :, None] - mine).min(axis=2)
+        return np.sum(np.where(distance < SAME_LINE, np.maximum(self.gains[others], 0), 0), axis=1)
+
+
+def choose(candidates, strong, negative, grid, shape):
+    """Choose the sources.
+
+    Returns
+    -------
+    candidates : Candidates
+        Those that were not hopeless.
+    solutions : list of Solution
+        The most probable first.
+    """
+    number, lines = 5.0, float(len(strong))
+    cells = shape[0] * shape[1] / STEP / CELL
+    voxels = len(grid) * shape[0] * shape[1]
+    for _ in range(PASSES):
+        density = np.full(candidates.snr.shape, max(lines * LINE / voxels, RARE))
+        evidence, best = set_evidence(candidates, density)
+        evidence += np.log([one.prior for one in SETS])
+        odds = logsumexp(evidence, axis=1) + np.log(number / cells)
+        kept = odds > HOPELESS
+        candidates, evidence, best, odds, density = (part[kept] for part in (candidates, evidence, best, odds, density))
+        kind = evidence.argmax(axis=1)
+        gains = _gains(candidates, kind, best, density)
+        solutions = _solutions(candidates, odds, kind, gains)
+        number = max(1.0, sum(one.p for one in solutions))
+        several = [one for one in solutions if np.count_nonzero(gains[one.row] > SEEN) > 1]
+        explained = _explained(candidates, gains, several, strong, grid)
+        alone = len(strong) - np.count_nonzero(explained) - NOISE * voxels - sum(one.p for one in several)
+        lines = max(alone, 0.0)
+    return candidates, solutions
+
+
+def _gains(candidates, kind, best, density):
+    """Return what each line contributes to the best set of each candidate, shape (n, lines)."""
+    gains = np.zeros(candidates.snr.shape)
+    for number in np.unique(kind):
+        rows = np.flatnonzero(kind == number)
+        found = line_gains(SETS[number], best[rows, number], candidates[rows], density[rows])
+        for (lines, _, _), gain in zip(SETS[number].features, found, strict=True):
+            for line, _ in lines:
+                gains[rows, line] += np.where(candidates.snr[rows, line] > 1, gain / len(lines), 0)
+    return gains
+
+
+def _solutions(candidates, odds, kind, gains):
+    """Accept candidates, the best first; each takes its lines away from the others."""
+    places, odds = _Places(candidates, gains), odds.copy()
+    original, open_, solutions = odds.copy(), np.ones(len(odds), bool), []
+    while open_.any():
+        row = np.flatnonzero(open_)[odds[open_].argmax()]
+        if odds[row] < HOPELESS:
+            break
+        distance = np.hypot(candidates.y - candidates.y[row], candidates.x - candidates.x[row])
+        near = np.flatnonzero((distance < REACH) & (np.arange(len(odds)) != row))
+        same = np.abs(candidates.lnz[near] - candidates.lnz[row]) < SAME_Z
+        shared = places.shared(row, near)
+        rival = (distance[near] < SAME_PLACE) & ~same & (shared > USED)
+        solutions.append(_solution(candidates, row, kind[row], odds[row], near[rival], original))
+        open_[row] = False
+        open_[near[same]] = False
+        odds[near] -= shared
+    return sorted(solutions, key=lambda one: (-one.p, -one.odds))
+
+
+def _solution(candidates, row, kind, odds, rivals, original):
+    """Weigh a solution against its rivals; of one redshift at several pixels the best counts."""
+    rivals = rivals[np.argsort(-original[rivals])]
+    kept = []
+    for other in rivals:
+        if all(abs(candidates.lnz[other] - candidates.lnz[known]) > SAME_Z for known in kept):
+            kept.append(other)
+    total = logsumexp([0.0, odds, *original[kept]])
+    doubt, p_real = np.exp(logsumexp([0.0, *original[kept]]) - total), -np.expm1(-total)
+    others = tuple((float(candidates.lnz[k]), float(np.exp(original[k] - total))) for k in kept[:RUNNERS_UP])
+    members = [line for lines, _, _ in SETS[kind].features for line, _ in lines]
+    lines = tuple(line for line in members if candidates.scale[row, line] > 0)
+    numbers = (float(value) for value in (odds, np.exp(odds - total), doubt, p_real))
+    return Solution(int(row), int(kind), *numbers, others, lines)
+
+
+def _explained(candidates, gains, solutions, strong, grid):
+    """Return which of the strong voxels belong to lines of probable sources."""
+    explained = np.zeros(len(strong), bool)
+    for one in solutions:
+        if one.p < EXPLAINED:
+            continue
+        near = np.hypot(strong[:, 1] - candidates.y[one.row], strong[:, 2] - candidates.x[one.row]) < REACH
+        for line in np.flatnonzero(gains[one.row] > USED):
+            place = candidates.lnz[one.row] / STEP + grid.place(LINES[line][0])
+            explained |= near & (np.abs(strong[:, 0] - place) <= SPREAD)
+    return explained
