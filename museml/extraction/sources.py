@@ -134,8 +134,8 @@ class _Part:
             "DET_NF": (best["n_false"], "expected false detections as high"),
             "DET_P": (best["p_real"], "probability that it is real"),
             "DET_FLAG": (self._flags(), "bits of DetectionFlag"),
-            "DEBL_N": (self._spectra.neighbours, "neighbours fitted together with the source"),
-            "DEBL_CL": (self._spectra.merged, "neighbours too close to be told apart"),
+            "DEBL_N": (self._spectra.place.neighbours, "neighbours fitted together with the source"),
+            "DEBL_CL": (self._spectra.place.merged, "neighbours too close to be told apart"),
             "PSF_FWHM": (self._scene.fwhm * self._cube.pixel_scale, "PSF of the extraction u.arcsec"),
         }
         return {key: (_plain(value), text) for key, (value, text) in cards.items() if not np.ma.is_masked(value)}
@@ -143,10 +143,10 @@ class _Part:
     def _flags(self):
         """Return the bits of all detections; a neighbour that cannot be told apart makes a blend."""
         flags = int(np.bitwise_or.reduce(self._rows["flags"]))
-        return flags | int(DetectionFlag.BLEND) if self._spectra.merged else flags
+        return flags | int(DetectionFlag.BLEND) if self._spectra.place.merged else flags
 
     def _reference(self):
-        if self._spectra.separable:
+        if self._spectra.place.separable:
             return "MUSE_DEBLEND"
         if not self._spectra.has_sky:
             return "MUSE_PSF"
