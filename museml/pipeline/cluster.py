@@ -5,6 +5,7 @@ import json
 import os
 import warnings
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
 
@@ -41,8 +42,9 @@ class Cluster:
     def __enter__(self):
         self._client = _connect(self._scheduler)
         try:
+            self._check_scheduler()
             self._wait_for_workers()
-            self._check_versions()
+            self._check_workers()
         except BaseException:
             self._client.close()
             raise
@@ -113,22 +115,30 @@ class Cluster:
             warnings.warn(text, MusemlWarning, stacklevel=5)
             self._client.wait_for_workers(1)
 
-    def _check_versions(self):
-        """Refuse workers without museml or with another version, before work is given to them."""
-        from importlib.metadata import version
+    def _check_scheduler(self):
+        try:
+            _check_version("the scheduler", self._client.run_on_scheduler(version, "museml"))
+        except PackageNotFoundError as error:
+            _check_version("the scheduler", error)
 
-        answers = self._client.run(version, "museml", on_error="return")
-        for worker, answer in answers.items():
-            if answer != __version__:
-                found = f"has {answer}" if isinstance(answer, str) else "has none"
-                raise MusemlError(
-                    f"all workers need museml {__version__}, as this process has; the worker at {worker} {found}; "
-                    "start the workers in the same environment"
-                )
+    def _check_workers(self):
+        for worker, answer in self._client.run(version, "museml", on_error="return").items():
+            _check_version(f"the worker at {worker}", answer)
 
 
 class _LostError(MusemlError):
     """The workers that had a task died."""
+
+
+def _check_version(where, answer):
+    """Refuse a process of the cluster without museml, or with another version, before work is given to it."""
+    if answer == __version__:
+        return
+    other = f"has {answer}" if isinstance(answer, str) else "has none"
+    raise MusemlError(
+        f"scheduler and workers need museml {__version__}, as this process has; {where} {other}; start them in the "
+        "same environment"
+    )
 
 
 def _address(scheduler):

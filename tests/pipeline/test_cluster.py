@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 from threading import Thread
 
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 import museml
+from museml import __version__
 from museml.errors import MissingPackageError, MusemlError, MusemlWarning, SettingError
 from museml.pipeline import cluster
 from museml.pipeline.cluster import Cluster
@@ -82,8 +84,14 @@ def _killed(future):
 
 def test_another_version_is_refused(dask, monkeypatch):
     monkeypatch.setattr(cluster, "__version__", "9.9")
-    text = r"need museml 9.9, as this process has; the worker at tcp://.* has 0\.1.*; start the workers"
+    text = r"need museml 9.9, as this process has; the scheduler has 0\.1.*; start them in the same environment"
     with pytest.raises(MusemlError, match=text), Cluster(dask):
+        pass
+
+
+def test_workers_without_museml_are_refused(dask, monkeypatch):
+    monkeypatch.setattr(Client, "run", lambda *_, **__: {"tcp://a:1": __version__, "tcp://b:1": PackageNotFoundError()})
+    with pytest.raises(MusemlError, match="the worker at tcp://b:1 has none"), Cluster(dask):
         pass
 
 
