@@ -14,9 +14,10 @@ from pathlib import Path
 import cubes_scores as scores
 from astropy.table import Table
 from cubes_cost import ask
-from cubes_fields import make_field
+from cubes_fields import FIELDS, make_field
 from cubes_figure import draw
 from cubes_finders import OWN
+from cubes_readable import READABLE
 from cubes_rivals import available
 
 SLOW = ("MUSELET", "MUSELET, low threshold", "photutils, narrow bands")
@@ -30,6 +31,7 @@ LINES = (
     "MUSELET, low threshold",
 )
 SIDES = (60, 120, 240)  # of the cubes whose cost is compared
+SCALED = ("lines", "line_sets", "continuum", "joint")
 
 
 class Bench:
@@ -44,7 +46,7 @@ class Bench:
     def __init__(self, options):
         self.work, self.results, self.seeds = options.work, options.results, options.seeds
         self.keep, self.slow_seeds = options.keep, options.seeds[: options.slow]
-        self.finders = options.finders or [*OWN, *available()]
+        self.finders, self.names, self.sides = options.finders or [*OWN, *available()], options.fields, options.sides
 
     def fields(self, name, seeds=None):
         """Yield the fields of a name, one for each seed."""
@@ -71,7 +73,7 @@ class Bench:
 
     def compared(self, names, finders, score):
         """Yield a row of scores for each field and finder."""
-        for name in names:
+        for name in (name for name in names if name in self.names):
             for finder in (finder for finder in finders if finder in self.finders):
                 for field in self.fields(name, self.slow_seeds if finder in SLOW else None):
                     answer = self.answer(finder, field)
@@ -91,19 +93,19 @@ class Bench:
     def redshifts(self):
         """Redshifts of galaxies with several lines, from line sets and from the whole job."""
         self.write(
-            "cubes_redshifts", self.compared(("galaxies",), ("line_sets", "joint", "run"), scores.redshift_scores)
+            "cubes_redshifts", self.compared(("galaxies",), ("line_sets", "run"), scores.redshift_scores)
         )
 
     def cost(self):
         """Time and memory for growing cubes."""
-        self.write(
-            "cubes_cost",
-            (self._cost(finder, side) for side in SIDES for finder in ("lines", "line_sets", "continuum", "joint")),
-        )
+        self.write("cubes_cost", (self._cost(finder, side) for side in self.sides for finder in self._own(SCALED)))
 
     def full(self):
         """Time and memory for a cube of MUSE's whole field, with the whole job."""
-        self.write("cubes_full", (self._cost(finder, 320) for finder in ("lines", "joint", "run")))
+        self.write("cubes_full", (self._cost(finder, 320) for finder in self._own((*SCALED, "run"))))
+
+    def _own(self, finders):
+        return [finder for finder in finders if finder in self.finders]
 
     def _path(self, finder, field):
         return self.work / f"{field.path.stem}-{finder.replace(' ', '_').replace(',', '')}.ecsv"
@@ -120,10 +122,12 @@ class Bench:
         draw(self, LINES)
 
     def write(self, name, rows):
-        """Write a table into the folder of the results, and print it."""
+        """Write a table into the folder of the results, beside what is there, and the readable one; print that."""
         path = self.results / f"{name}.csv"
+        rows = scores.merged(list(rows), path)
         scores.write(rows, path)
-        Table.read(path).pprint_all()
+        scores.write(list(READABLE[name](rows)), self.results / f"{name}_table.csv")
+        Table.read(self.results / f"{name}_table.csv", format="ascii.csv").pprint_all()
 
 
 PARTS = ("lines", "continuum", "redshifts", "cost", "full", "figure")
@@ -136,6 +140,8 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6])
     parser.add_argument("--slow", type=int, default=1, help="number of seeds for the slow ones of the others")
     parser.add_argument("--finders", nargs="+", help="by default all that are installed")
+    parser.add_argument("--fields", nargs="+", choices=list(FIELDS), default=list(FIELDS))
+    parser.add_argument("--sides", nargs="+", type=int, default=SIDES, help="of the cubes whose cost is compared")
     parser.add_argument("--keep", action="store_true", help="keep museml's own answers too")
     parser.add_argument("--work", type=Path, default=Path("cubes_work"), help="folder for cubes and answers")
     parser.add_argument("--results", type=Path, default=scores.RESULTS, help="folder for tables")

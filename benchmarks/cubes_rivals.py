@@ -122,19 +122,25 @@ def _best(x, y, wave, snr):
 
 
 def sep_narrow(image, error, fwhm):
-    """Find sources with SEP: three pixels above 1.2 standard errors of the image convolved with the PSF's Gaussian."""
+    """Find sources with SEP: peaks of S/N above 2.5 in the image filtered with the PSF's Gaussian."""
     from sep import extract
 
-    rows = extract(np.ascontiguousarray(image), 1.2, err=error, minarea=3, filter_kernel=_gaussian(fwhm))
-    return rows["x"], rows["y"], rows["cpeak"] / np.median(error)
+    kernel = _gaussian(fwhm)
+    rows = extract(np.ascontiguousarray(image), 2.5, err=error, minarea=3, filter_kernel=kernel)
+    return (
+        rows["xcpeak"],
+        rows["ycpeak"],
+        rows["cpeak"] / (np.median(error) * np.sqrt((kernel**2).sum()) / kernel.sum()),
+    )
 
 
 def photutils_narrow(image, error, fwhm):
-    """Find sources with the DAOStarFinder of photutils."""
-    from photutils.detection import DAOStarFinder
+    """Find peaks with photutils in the image convolved with the PSF's Gaussian, in units of its scatter."""
+    from photutils.detection import find_peaks
 
-    rows = DAOStarFinder(LEAST * mad_std(image), fwhm)(image)
-    return ((), (), ()) if rows is None else (rows["x_centroid"], rows["y_centroid"], rows["peak"] / np.median(error))
+    snr = convolve(image, _gaussian(fwhm))
+    rows = find_peaks(snr / mad_std(snr), LEAST, box_size=5)
+    return ((), (), ()) if rows is None else (rows["x_peak"], rows["y_peak"], rows["peak_value"])
 
 
 def _gaussian(fwhm):

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from astropy.stats import mad_std
+from cubes_fields import FIELDS
+from cubes_finders import OWN
+from cubes_rivals import RIVALS
 from scipy.optimize import brentq
 from scipy.stats import norm
 
@@ -13,10 +16,14 @@ from museml.data.psf import lsf_fwhm
 from museml.detectors.false_alarms import expected_maxima
 from museml.simulation.noise import LAG_ONE
 
-__all__ = ["BINS", "FALSE", "RESULTS", "continuum_scores", "curve", "limit", "line_scores", "redshift_scores", "write"]
+__all__ = [
+    "BINS", "FALSE", "RESULTS", "continuum_scores", "curve", "limit", "line_scores", "merged", "redshift_scores",
+    "write",
+]  # fmt: skip
 
 RESULTS = Path(__file__).parent / "results"
 FALSE = (1, 10, 30)
+ORDER = (*OWN, *RIVALS)
 BRIGHT = 8.0  # S/N of the true lines whose fluxes and positions are compared
 LAG_TWO = LAG_ONE**2 / 4  # about what smoothing by three weights leaves at two voxels
 PIXELS, ANGSTROM = 3.0, 6.0  # within which a detection belongs to a line
@@ -114,11 +121,31 @@ def redshift_scores(field, answer):
             "redshifts": len(right), "sure_right": int(np.sum(right & sure)), "sure": int(sure.sum())}  # fmt: skip
 
 
+def merged(rows, path):
+    """Return the rows of a table that is there, of which new ones replace those of the same field, finder and size."""
+    new = [{k: f"{v:.5g}" if isinstance(v, float) else str(v) for k, v in row.items()} for row in rows]
+    old = []
+    if path.exists():
+        with open(path, newline="", encoding="utf-8") as file:
+            old = list(csv.DictReader(file))
+    known = {_key(row) for row in new}
+    return sorted([row for row in old if _key(row) not in known] + new, key=_place)
+
+
 def write(rows, path):
-    """Write rows as CSV with six digits."""
-    rows = list(rows)
+    """Write rows as CSV."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     with open(path, "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, names, lineterminator="\n")
         table.writeheader()
-        table.writerows({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+        table.writerows(rows)
+
+
+def _key(row):
+    return tuple(row.get(name, "") for name in ("field", "finder", "side", "seed"))
+
+
+def _place(row):
+    field, finder, side, seed = _key(row)
+    order = [*FIELDS, field].index(field), [*ORDER, finder].index(finder)
+    return (*order, int(side or 0), int(seed or 0))

@@ -7,7 +7,7 @@ from museml.plots.figures import COLOURS, new_figure, styled
 
 __all__ = ["plot_completeness"]
 
-TICKS = (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200)
+TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 FLUX = r"flux (10$^{-20}$ erg s$^{-1}$ cm$^{-2}$)"
 
 
