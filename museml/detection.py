@@ -7,7 +7,7 @@ import numpy as np
 from museml.columns import Field, FixedTable
 from museml.component import Component
 from museml.data import prepare
-from museml.errors import ContractError
+from museml.errors import ContractError, DetectionFlag
 
 __all__ = ["Detections", "Detector"]
 
@@ -97,5 +97,7 @@ class Detector(Component, ABC):
     def _finish(self, detections, data):
         ranked = detections[np.argsort(-detections["score"], kind="stable")]
         ranked["id"][:] = np.arange(1, len(ranked) + 1)
+        if hasattr(data, "low_exposure"):
+            ranked["flags"] |= DetectionFlag.LOW_EXPOSURE * data.low_exposure(ranked["x"], ranked["y"])
         ranked.meta = {"MEDIUM": getattr(data, "medium", ""), **self.provenance(), **detections.meta}
         return ranked

@@ -75,6 +75,7 @@ class DetectionFlag(enum.IntFlag):
     BLEND = 8  #: deblended from a neighbour, or its lines may belong to a neighbour
     DEFAULT_PSF = 16  #: the data did not tell the PSF; the detector's default was used
     FIT_FAILED = 32  #: the fit of the line did not converge; position and width are the filter's
+    LOW_EXPOSURE = 64  #: where less than half of the field's usual number of exposures was taken
 
 
 class PredictionFlag(enum.IntFlag):

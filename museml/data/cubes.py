@@ -12,6 +12,7 @@ from mpdaf.obj import Cube
 
 from museml.data.bad_channels import bad_channels, runs, survey
 from museml.data.cube_files import PlainFile, read_cube
+from museml.data.exposures import exposure_map, find_exposures
 from museml.data.planes import WHOLE, CubePlanes, FilePlanes, clean
 from museml.data.psf import read_psf
 from museml.data.spectral import medium_of
@@ -23,16 +24,20 @@ __all__ = ["FLUX_DENSITY", "CubeData", "cube_name", "open_cube"]
 #: unit of all data inside museml
 FLUX_DENSITY = u.Unit("1e-20 erg / (s cm2 Angstrom)")
 CHUNK = 64  # wavelength planes read at once where all are needed in turn
+SHALLOW = 0.5  # part of the median number of exposures below which a place counts as shallow
 LISTED = 3  # ranges of wavelength that a warning names
 
 
-def open_cube(data):
+def open_cube(data, exposures=None):
     """Open a cube and make sure that it can be used.
 
     Parameters
     ----------
     data : CubeData, `~mpdaf.obj.Cube`, or path
         The cube, with variances, a celestial WCS and a wavelength axis of known unit and medium.
+    exposures : path
+        A file with its exposure map; by default an extension EXP, or a file beside the cube that has its name
+        with ``_EXPMAP`` added.
 
     Returns
     -------
@@ -46,11 +51,11 @@ def open_cube(data):
     if isinstance(data, CubeData):
         return data
     if isinstance(data, Cube):
-        return CubeData(data)
+        return CubeData(data, exposures=exposures)
     if isinstance(data, (str, os.PathLike)):
         path = Path(data)
         plain = PlainFile(path)
-        return CubeData(read_cube(path, plain), path, plain)
+        return CubeData(read_cube(path, plain), path, plain, exposures or find_exposures(plain.path, path))
     raise InputError(f"a cube must be an MPDAF Cube or a path to one, not {type(data).__name__}")
 
 
@@ -88,8 +93,8 @@ class CubeData:
 
     unit = FLUX_DENSITY
 
-    def __init__(self, cube, path=None, plain=None):
-        self._cube, self._plain = cube, plain
+    def __init__(self, cube, path=None, plain=None, exposures=None):
+        self._cube, self._plain, self._exposures = cube, plain, exposures
         self.path = path
         self.name = cube_name(path or cube.filename or "cube")
         self.shape = cube.shape
@@ -123,6 +128,19 @@ class CubeData:
         if bad.any():
             data[bad] = var[bad] = np.nan
         return data, var
+
+    @cached_property
+    def exposures(self):
+        """The number of exposures of each spaxel, shape (y, x), where there is an exposure map, else None."""
+        return None if self._exposures is None else exposure_map(self._exposures, self.shape)
+
+    def low_exposure(self, x, y):
+        """Tell which places have less than half of the field's median number of exposures."""
+        x, y = (np.rint(np.asarray(values, float)).astype(int) for values in (x, y))
+        if self.exposures is None or not np.any(self.exposures > 0):
+            return np.zeros(x.shape, bool)
+        inside = np.clip(y, 0, self.shape[1] - 1), np.clip(x, 0, self.shape[2] - 1)
+        return self.exposures[inside] < SHALLOW * np.median(self.exposures[self.exposures > 0])
 
     @cached_property
     def star(self):

@@ -100,11 +100,15 @@ def _edges(wave, bands):
 
 def _add(block, group, signal, weight):
     data, var = block
-    inverse = np.where(np.isfinite(var), 1 / var, 0)
-    product = np.nan_to_num(data) * inverse
-    for number in np.unique(group):
-        signal[number] += product[group == number].sum(axis=0)
-        weight[number] += inverse[group == number].sum(axis=0)
+    inverse = np.reciprocal(var)
+    product = data * inverse
+    missing = np.isnan(product)
+    if missing.any():
+        product[missing] = inverse[missing] = 0
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    for start, stop in zip(starts, [*starts[1:], len(group)], strict=True):
+        signal[group[start]] += product[start:stop].sum(axis=0)
+        weight[group[start]] += inverse[start:stop].sum(axis=0)
 
 
 def _mean(signal, weight):

@@ -46,7 +46,11 @@ def _magnitude(flux, error, edges):
 
 
 def _summed(flux, error, weights):
-    return weights @ flux, np.sqrt(weights**2 @ error**2)
+    """Return the weighted sums over the bands; bands without data, whose error is infinite, are as the others."""
+    known = np.isfinite(error)
+    share = weights[:, None] * known
+    share *= weights.sum() / np.maximum(share.sum(axis=0), np.finfo(float).tiny)
+    return np.sum(share * flux, axis=0), np.sqrt(np.sum((share * np.where(known, error, 0)) ** 2, axis=0))
 
 
 def _densities(segments):
@@ -57,7 +61,7 @@ def _densities(segments):
     point, whole = _summed(flux, error, widths)[0], _summed(total, total_error, widths)
     more = whole[0] - point
     wide = (more > np.maximum(WIDE_SNR * whole[1], WIDE * point)) | (segments.wide & (more > 0))
-    return np.where(wide, total, flux), np.where(wide, total_error, error)
+    return np.where(wide, total, flux), np.where(wide & np.isfinite(error), total_error, error)
 
 
 def _measured(image, segments):

@@ -24,7 +24,7 @@ class PointFit:
     Attributes
     ----------
     flux, error : ndarray, shape (n,)
-        Flux and its standard error, to which the other sources contribute.
+        Flux and its standard error, to which the other sources contribute; it is infinite where there are no data.
     image : ndarray, shape (y, x)
         The image of all.
     """
@@ -60,7 +60,7 @@ def fit_points(data, weight, kernel, positions):
     power += diags_array(np.full(len(positions), max(SLACK * diagonal.max(initial=0), np.finfo(float).tiny)))
     flux = np.atleast_1d(spsolve(power.tocsc(), weighted @ data))
     image = (design.T @ flux).reshape([n + 2 * half for n in shape])[half : half + shape[0], half : half + shape[1]]
-    return PointFit(flux, _errors(power), image)
+    return PointFit(flux, np.where(diagonal > 0, _errors(power), np.inf), image)
 
 
 def move_points(images, positions, farthest):
