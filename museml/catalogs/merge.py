@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-__all__ = ["consecutive", "group", "repeated"]
+__all__ = ["consecutive", "group", "known_lines", "repeated", "tied"]
 
 
 def group(x, y, score, radius, seeds=None):
@@ -97,3 +97,63 @@ def consecutive(source, score):
     number = np.empty(len(source), int)
     number[order] = rank[inverse]
     return number
+
+
+def known_lines(lines, others, radius):
+    """Find lines of a second list in a first.
+
+    Parameters
+    ----------
+    lines, others : `~astropy.table.Table`
+        With ``x``, ``y`` in pixels, and ``wave`` and ``fwhm`` in Angstrom.
+    radius : float
+        Largest distance on the sky, in pixels.
+
+    Returns
+    -------
+    ndarray of int, shape (len(others),)
+        For each of the others the row of the first list that is nearest in wavelength, among those within the radius
+        and within the FWHM of the wider of both; -1 if there is none.
+    """
+    found = np.full(len(others), -1)
+    if not len(lines) or not len(others):
+        return found
+    places = (np.column_stack([table["x"], table["y"]]).astype(float) for table in (lines, others))
+    tree, points = cKDTree(next(places)), next(places)
+    (wave, fwhm), (other, width) = (
+        [np.ma.filled(np.ma.asarray(table[name], float), np.nan) for name in ("wave", "fwhm")]
+        for table in (lines, others)
+    )
+    for row, near in enumerate(tree.query_ball_point(points, radius)):
+        near = np.array(near, int)
+        distance = np.abs(wave[near] - other[row])
+        near, distance = near[close := distance < np.fmax(fwhm[near], width[row])], distance[close]
+        found[row] = near[np.argmin(distance)] if len(near) else -1
+    return found
+
+
+def tied(source, tie, score):
+    """Give detections that are tied together one source: that of the best of them.
+
+    Parameters
+    ----------
+    source : array_like of int, shape (n,)
+        Numbers of the sources.
+    tie : array_like of int, shape (n,)
+        Detections with the same number belong together; those with 0 are free.
+    score : array_like, shape (n,)
+        The higher, the better.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+    """
+    source, tie, score = np.array(source), np.asarray(tie), np.asarray(score, float)
+    for number in np.unique(tie[tie > 0]):
+        rows = np.flatnonzero(tie == number)
+        source[rows] = source[rows[np.argmax(score[rows])]]
+    return source
+
+
+def _filled(column):
+    return np.ma.filled(np.ma.asarray(column, float), np.nan)

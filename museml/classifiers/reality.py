@@ -9,7 +9,7 @@ import numpy as np
 from museml.classification import Classifier, Predictions
 from museml.data.axis import same_axis
 from museml.data.cubes import open_cube
-from museml.data.cutouts import cut
+from museml.data.cutouts import cut_parts
 from museml.errors import ModelError, MusemlWarning, PredictionFlag, SettingError
 from museml.model import find_model, load_model
 
@@ -17,7 +17,6 @@ __all__ = ["RealityClassifier", "p_real"]
 
 LINE = "line"
 UNKNOWN = "unknown"
-ROWS = 512  # cut-outs in memory at once
 
 
 class RealityClassifier(Classifier):
@@ -81,15 +80,12 @@ def p_real(cube, detections, model="reality"):
         model does not know the cube's sampling.
     """
     probabilities = np.ma.masked_all(len(detections))
-    wave = np.ma.filled(np.ma.asarray(detections["wave"], float), np.inf)
-    lines = np.flatnonzero((np.asarray(detections["kind"]) == "line") & np.isfinite(wave))
-    lines = lines[np.argsort(wave[lines], kind="stable")]  # so that each part of the cube is read once
-    for start in range(0, len(lines), ROWS):
-        rows = lines[start : start + ROWS]
-        batch = cut(open_cube(cube), detections[rows])
+    known = np.isfinite(np.ma.filled(np.ma.asarray(detections["wave"], float), np.nan))
+    lines = np.flatnonzero((np.asarray(detections["kind"]) == "line") & known)
+    for rows, batch in cut_parts(open_cube(cube), detections[lines]):
         if not _fits(batch, _model(model)):
             break
-        probabilities[rows] = np.ma.masked_invalid(_model(model).predict(batch)[:, _line_index(_model(model))])
+        probabilities[lines[rows]] = np.ma.masked_invalid(_model(model).predict(batch)[:, _line_index(_model(model))])
     return probabilities
 
 

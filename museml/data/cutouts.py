@@ -1,4 +1,4 @@
-"""Cut-outs of cubes around detected lines, free of scale, as a Batch."""
+"""Cut-outs of cubes around detected lines, with the spectra there, free of scale, as a Batch."""
 
 import warnings
 
@@ -8,18 +8,26 @@ from astropy.table import Table
 
 from museml.data.batch import Batch
 from museml.data.cubes import open_cube
+from museml.data.line_windows import HALF, REACH, line_windows
 from museml.errors import InputError, PredictionFlag
 
-__all__ = ["CHANNELS", "PIXELS", "QUANTITIES", "cut", "open_cutouts"]
+__all__ = ["CHANNELS", "PIXELS", "QUANTITIES", "SPECTRA", "cut", "cut_parts", "open_cutouts", "pack", "unpack"]
 
 #: size of a cut-out in wavelength channels and pixels; odd, so that the detection is in its middle
 CHANNELS = 41
-PIXELS = 9
-#: what the last axis of the values holds
+PIXELS = 2 * HALF + 1
+#: what the last axis of a cut-out holds
 QUANTITIES = ("signal", "continuum", "noise")
-WINDOW = 75  # channels to each side in which the continuum is measured
+#: length of the spectra in channels, and what their last axis holds
+LENGTH = 2 * REACH + 1
+SPECTRA = ("signal", "field", "noise", "continuum")
 GAP = 8  # channels to each side of the line that the continuum is not measured in
-SLAB = 128  # channels of detections that are cut from one block of the cube
+BESIDE = 75  # channels to each side in which the continuum of a cut-out is measured
+LOST = 3.0  # noise of voxels without valid data, in the logarithm over the typical: they tell nothing
+ROWS = 256  # cut-outs in one part
+
+NEAR = slice(REACH - CHANNELS // 2, REACH + CHANNELS // 2 + 1)
+SIZES = CHANNELS * PIXELS**2 * len(QUANTITIES), LENGTH * len(SPECTRA)
 
 
 def open_cutouts(data):
@@ -44,8 +52,8 @@ def open_cutouts(data):
     if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Table):
         return [cut(open_cube(data[0]), data[1])]
     raise InputError(
-        f"cut-outs must be a Batch or a pair (cube, detections), not {type(data).__name__}; make them with "
-        "museml.data.cutouts.cut(cube, detections)"
+        f"cut-outs must be a Batch or a pair (cube, detections), not {type(data).__name__}; "
+        "make them with museml.data.cutouts.cut"
     )
 
 
@@ -55,89 +63,130 @@ def cut(cube, detections):
     Parameters
     ----------
     cube : `~museml.data.cubes.CubeData`
-        The cube; it is read in slabs.
+        The cube; it is read once, in blocks.
     detections : `~astropy.table.Table`
         With the columns ``id``, ``x``, ``y`` (pixels from 0) and ``wave`` (Angstrom, the cube's medium).
 
     Returns
     -------
     Batch
-        Values of shape (n, CHANNELS, PIXELS, PIXELS, 3), without units: the signal less the continuum
-        over the noise of the voxel, the continuum over the typical noise of the spaxel, and the logarithm of the noise
-        over the typical. What lies outside of the cube, and rows without a wavelength, are masked. The axis is the
-        distance from the line in Angstrom.
+        Values of shape (n, values, 1), without units; `unpack` tells the two parts from each other. The cut-out, of
+        shape (CHANNELS, PIXELS, PIXELS, 3), holds the signal less the continuum over the noise of the voxel, the
+        continuum over the typical noise of the spaxel without its sign, and the logarithm of the noise over the
+        typical. The spectra, of shape (LENGTH, 4), hold the signal-to-noise ratio of a point source, without its
+        continuum; the ratio that the whole field's light would give there; the logarithm of the noise over the
+        typical; and the continuum, again without its sign. A voxel outside of the cube has no signal and a high
+        noise; a row without any valid voxel is masked. The axis is the distance from the line in Angstrom.
     """
-    wave = np.ma.filled(np.ma.asarray(detections["wave"], float), np.nan)
-    values = np.full((len(detections), CHANNELS, PIXELS, PIXELS, len(QUANTITIES)), np.nan, np.float32)
+    values = np.zeros((len(detections), sum(SIZES), 1), np.float32)
+    empty = np.ones(len(detections), bool)
+    for row, window in line_windows(cube, detections):
+        values[row], empty[row] = _values(window), False
+    return _batch(cube, detections, values, empty)
+
+
+def cut_parts(cube, detections, rows=ROWS):
+    """Cut around each line, part by part, so that memory stays bounded.
+
+    Parameters
+    ----------
+    cube, detections
+        As for `cut`.
+    rows : int
+        Cut-outs in one part, at most.
+
+    Yields
+    ------
+    indices : ndarray of int
+        Which detections are in the part; those that lie outside of the cube are in none.
+    batch : Batch
+    """
+    found, values = [], []
+    for row, window in line_windows(cube, detections):
+        found.append(row)
+        values.append(_values(window))
+        if len(found) == rows:
+            yield np.array(found), _part(cube, detections, found, values)
+            found, values = [], []
+    if found:
+        yield np.array(found), _part(cube, detections, found, values)
+
+
+def pack(cutouts, spectra):
+    """Return cut-outs, shape (n, CHANNELS, PIXELS, PIXELS, 3), and spectra, shape (n, LENGTH, 4), in one array."""
+    parts = [part.reshape(len(part), -1, 1) for part in (cutouts, spectra)]
+    return np.concatenate(parts, axis=1)
+
+
+def unpack(values):
+    """Return the cut-outs and the spectra that are in the values of a Batch; these are views."""
+    cutouts, spectra = values[:, : SIZES[0]], values[:, SIZES[0] :]
+    shape = (CHANNELS, PIXELS, PIXELS, len(QUANTITIES))
+    return cutouts.reshape(-1, *shape), spectra.reshape(-1, LENGTH, len(SPECTRA))
+
+
+def _part(cube, detections, found, values):
+    return _batch(cube, detections[found], np.array(values), np.zeros(len(found), bool))
+
+
+def _batch(cube, detections, values, empty):
+    mask = np.broadcast_to(empty[:, None, None], values.shape).copy()
     step = float(cube.wave[1] - cube.wave[0])
-    z = (wave - cube.wave[0]) / step
-    x, y = (np.asarray(detections[name], float) for name in "xy")
-    usable = np.flatnonzero((z > -0.5) & (z < cube.shape[0] - 0.5) & np.isfinite(x) & np.isfinite(y))
-    z, x, y = (np.rint(np.where(np.isfinite(v), v, 0)).astype(int) for v in (z, x, y))
-    for slab in np.unique(z[usable] // SLAB):
-        rows = usable[z[usable] // SLAB == slab]
-        _cut_slab(cube, slab * SLAB, rows, (z, y, x), values)
-    return _batch(detections, values, step, cube.medium)
-
-
-def _batch(detections, values, step, medium):
-    mask = ~np.isfinite(values)
-    values[mask] = 0
-    empty = mask.all(axis=(1, 2, 3, 4))
     return Batch(
         ids=tuple(str(identifier) for identifier in detections["id"]),
         values=values,
-        errors=np.where(mask, 0, np.array([1, 0, 0], np.float32)).astype(np.float32),
+        errors=np.zeros_like(values),
         mask=mask,
         axis=step * (np.arange(CHANNELS) - CHANNELS // 2) * u.Angstrom,
-        medium=medium,
+        medium=cube.medium,
         flags=np.where(empty, PredictionFlag.NO_DATA.value, 0).astype(np.int32),
     )
 
 
-def _cut_slab(cube, start, rows, position, values):
-    """Fill in the cut-outs of the rows whose lines are in one slab of the cube."""
-    first, last = max(start - WINDOW, 0), min(start + SLAB + WINDOW, cube.shape[0])
-    data, var = cube.block(first, last)
-    sigma = np.sqrt(var)
-    for row in rows:
-        z, y, x = (int(index[row]) for index in position)
-        values[row] = _quantities(data, sigma, z - first, y, x)
+def _values(window):
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # a spaxel outside of the cube has no median
+        parts = _cutout(window), _spectra(window)
+    return np.concatenate([_told(part).ravel() for part in parts])[:, None]
 
 
-def _quantities(data, sigma, z, y, x):
-    """Return signal, continuum and noise around one voxel, NaN outside of the block."""
-    half = PIXELS // 2
-    wide = _around(data, z, y, x, WINDOW), _around(sigma, z, y, x, WINDOW)
-    line = slice(WINDOW - GAP, WINDOW + GAP + 1)
-    near = slice(WINDOW - CHANNELS // 2, WINDOW + CHANNELS // 2 + 1)
-    aside = np.ones(2 * WINDOW + 1, bool)
-    aside[line] = False
-    continuum, noise = _median(wide[0][aside]), _median(wide[1][aside])
-    signal = (wide[0][near] - continuum) / wide[1][near]
-    shape = (CHANNELS, 2 * half + 1, 2 * half + 1)
-    return np.stack([signal, np.broadcast_to(continuum / noise, shape), np.log(wide[1][near] / noise)], axis=-1)
+def _told(quantities):
+    """Replace what is not known: no signal, no continuum, a high noise."""
+    unknown = ~np.isfinite(quantities).all(axis=-1)
+    quantities = np.nan_to_num(quantities, posinf=0, neginf=0)
+    quantities[unknown, 0] = 0
+    quantities[unknown, 2] = LOST
+    return quantities.astype(np.float32)
+
+
+def _beside(reach):
+    """Return which channels of a window are near the line, but not in it."""
+    distance = np.abs(np.arange(LENGTH) - REACH)
+    return (distance > GAP) & (distance <= reach)
 
 
 def _median(values):
     if np.isfinite(values).all():  # ten times faster
         return np.median(values, axis=0)
-    with warnings.catch_warnings():  # a spaxel outside of the cube has no median
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmedian(values, axis=0)
+    return np.nanmedian(values, axis=0)
 
 
-def _around(block, z, y, x, reach):
-    """Return the voxels within ``reach`` channels and half a cut-out's pixels, NaN outside of the block."""
-    half = PIXELS // 2
-    out = np.full((2 * reach + 1, PIXELS, PIXELS), np.nan, np.float32)
-    inside, target = zip(
-        *(_overlap(c, r, n) for c, r, n in zip((z, y, x), (reach, half, half), block.shape, strict=True)), strict=True
-    )
-    out[target] = block[inside]
-    return out
+def _cutout(window):
+    """Return signal, continuum and noise of each voxel."""
+    aside = _beside(BESIDE)
+    continuum, noise = _median(window.data[aside]), _median(window.sigma[aside])
+    data, sigma = window.data[NEAR], window.sigma[NEAR]
+    level = np.broadcast_to(np.abs(continuum) / noise, data.shape)
+    return np.stack([(data - continuum) / sigma, level, np.log(sigma / noise)], axis=-1)
 
 
-def _overlap(centre, reach, length):
-    low, high = max(centre - reach, 0), min(centre + reach + 1, length)
-    return slice(low, high), slice(low - centre + reach, high - centre + reach)
+def _spectra(window):
+    """Return the spectrum of a point source in units of its noise, and what the light of the field adds to it."""
+    weight = np.nan_to_num(window.profile / window.sigma)
+    power = np.sqrt(np.sum(weight**2, axis=(1, 2)))
+    signal = np.sum(weight * np.nan_to_num(window.data / window.sigma), axis=(1, 2)) / power
+    field = window.field * weight.sum(axis=(1, 2)) / power
+    aside, noise = _beside(REACH), np.where(power > 0, 1 / power, np.nan)
+    continuum, usual = _median(signal[aside]), _median(noise[aside])
+    level = np.full(LENGTH, np.abs(continuum))
+    return np.stack([signal - continuum, field - _median(field[aside]), np.log(noise / usual), level], axis=-1)

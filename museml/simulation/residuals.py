@@ -1,24 +1,23 @@
-"""What data reduction leaves behind and detectors stumble over: residuals of the sky and of continua."""
+"""What data reduction leaves behind and detectors stumble over: sky, continua, cosmic rays, slices, notch filter."""
 
 import numpy as np
 from astropy.stats import gaussian_fwhm_to_sigma
 from scipy.ndimage import gaussian_filter, median_filter
 from scipy.signal import find_peaks
-from scipy.special import expit
 
 from museml.data.psf import DEFAULT_PSF, lsf_fwhm
+from museml.simulation.continuum_features import draw_continuum
 from museml.simulation.objects import random_continua
 from museml.simulation.stamps import continuum_stamp
 
-__all__ = ["continuum_residuals", "sky_residuals"]
+__all__ = ["continuum_residuals", "cosmic_rays", "notch_edges", "sky_residuals", "slice_residuals"]
 
 PROMINENCE = 0.1  # of ln(noise): fainter sky lines leave next to nothing
 OTHER_FEATURES = 40  # per 3681 channels: residuals away from sky lines, as of sunlight in the sky
-LINE_DENSITY = 1 / 40  # absorption lines per Angstrom of a galaxy's spectrum
-#: bands of O2 and H2O in the Earth's atmosphere, Angstrom in air
-TELLURIC_BANDS = ((6867, 6945), (7165, 7340), (7594, 7700), (8130, 8350), (8940, 9300))
-TELLURIC_DENSITY = 1 / 9  # lines per Angstrom in the bands, as MUSE resolves them
-OVERCORRECTED = -0.3  # power of the air's transmission that is left where it was corrected too much
+COSMIC_DENSITY = 2e-6  # cosmic rays per voxel that were not removed
+#: the gap that the filter against the laser's light makes in cubes taken with adaptive optics, Angstrom
+NOTCH = (5800.0, 5970.0)
+SLICE = 15  # pixels between the borders of the instrument's slices, along one axis
 
 
 def sky_residuals(cube, seed=0, strength=(0.3, 2.5)):
@@ -79,8 +78,88 @@ def continuum_residuals(cube, seed=0, n=4, size=(0.0, 3.0), snr=(100.0, 10_000.0
     for width in rng.uniform(*size, n):
         row = random_continua(cube, 1, rng, snr=snr, size=width)[0]
         place, stamp = continuum_stamp(row, cube, cube.psf or DEFAULT_PSF)
-        spectrum = row["flux"] * _features(cube.wave, rng)
+        spectrum = row["flux"] * draw_continuum(cube.wave, rng)
         added[place] += (spectrum[:, None, None] * stamp).astype(np.float32)
+    return added
+
+
+def cosmic_rays(cube, seed=0, strength=(4.0, 60.0)):
+    """Draw what is left of cosmic rays: spots sharper than PSF and lines, or short tracks.
+
+    Parameters
+    ----------
+    cube : `~museml.data.cubes.CubeData`
+        Gives grid and noise.
+    seed : int or `~numpy.random.Generator`
+        Source of randomness.
+    strength : (float, float)
+        Range of their brightest voxel in units of its noise, drawn evenly in the logarithm.
+
+    Returns
+    -------
+    ndarray, shape (wavelengths, y, x), float32
+        To be added to the data, in the unit of `CubeData`.
+    """
+    rng = np.random.default_rng(seed)
+    noise, added = _noise(cube), np.zeros(cube.shape, np.float32)
+    for _ in range(rng.poisson(COSMIC_DENSITY * np.prod(cube.shape))):
+        place = [rng.integers(size) for size in cube.shape]
+        spot = _spot(rng) * np.exp(rng.uniform(*np.log(strength))) * noise[place[0]]
+        inside = tuple(slice(p, min(p + n, size)) for p, n, size in zip(place, spot.shape, cube.shape, strict=True))
+        added[inside] += spot[tuple(slice(0, part.stop - part.start) for part in inside)].astype(np.float32)
+    return added
+
+
+def slice_residuals(cube, seed=0, n=12, strength=(0.3, 1.5)):
+    """Draw what differences between the instrument's slices leave: stripes and edges over some channels.
+
+    Parameters
+    ----------
+    cube, seed, strength
+        As for `sky_residuals`.
+    n : int
+        How many per 3681 channels.
+
+    Returns
+    -------
+    ndarray, shape (wavelengths, y, x), float32
+        To be added to the data, in the unit of `CubeData`.
+    """
+    rng = np.random.default_rng(seed)
+    noise, added = _noise(cube), np.zeros(cube.shape, np.float32)
+    for _ in range(rng.poisson(n * len(noise) / 3681)):
+        first = rng.integers(len(noise))
+        part = slice(first, first + int(np.exp(rng.uniform(*np.log((3, 60))))))
+        profile = np.hanning(len(noise[part]) + 2)[1:-1] * noise[part] * np.exp(rng.uniform(*np.log(strength)))
+        added[part] += (profile[:, None, None] * _edges(cube.shape[1:], rng)).astype(np.float32)
+    return added
+
+
+def notch_edges(cube, seed=0, strength=(0.5, 5.0), reach=12):
+    """Draw what the edges of the notch filter of adaptive optics leave, at `NOTCH`.
+
+    Parameters
+    ----------
+    cube, seed, strength
+        As for `sky_residuals`.
+    reach : int
+        Channels beyond the edge that are touched.
+
+    Returns
+    -------
+    ndarray, shape (wavelengths, y, x), float32
+        To be added to the data, in the unit of `CubeData`; NaN in the gap.
+    """
+    rng = np.random.default_rng(seed)
+    noise, added = _noise(cube), np.zeros(cube.shape, np.float32)
+    low, high = np.searchsorted(cube.wave, NOTCH)
+    added[low:high] = np.nan
+    for edge, side in ((low - 1, -1), (high, 1)):
+        for step in range(reach):
+            channel = edge + side * step
+            if 0 < edge < len(noise) and 0 <= channel < len(noise):
+                amplitude = np.exp(rng.uniform(*np.log(strength)) - step / rng.uniform(1, 5)) * rng.choice([-1, 1])
+                added[channel] += amplitude * noise[channel] * _pattern(cube.shape[1:], rng, 1.5)
     return added
 
 
@@ -129,25 +208,20 @@ def _turned(stripes, shape):
     return np.broadcast_to(values[None, :], shape)
 
 
-def _features(wave, rng):
-    """Return a continuum of level 1 with absorption lines, imperfectly corrected air, a break and a ripple."""
-    spectrum = _absorption(wave, (wave[0], wave[-1]), LINE_DENSITY, (1.5, 12), 0.12, rng)
-    strength = rng.exponential(0.08)
-    for band in TELLURIC_BANDS:
-        telluric = _absorption(wave, band, TELLURIC_DENSITY, (1.2, 4), strength, rng)
-        spectrum = spectrum * telluric ** rng.choice([1, 1, 1, OVERCORRECTED])
-    step = 1 + rng.uniform(-0.4, 0.4) * expit((wave - rng.uniform(wave[0], wave[-1])) / rng.uniform(2, 10))
-    ripple = 1 + rng.uniform(0, 0.05) * np.sin(2 * np.pi * wave / rng.uniform(60, 400) + rng.uniform(0, 2 * np.pi))
-    return spectrum * step * ripple
+def _spot(rng):
+    """Return a spot whose brightest voxel is 1: one to three voxels along each axis."""
+    spot = np.zeros((5, 5, 5))
+    track = rng.normal(size=3) * [0.7, 0.5, 0.5]
+    for step in np.linspace(-1, 1, rng.integers(1, 5)) if rng.random() < 0.6 else [0.0]:
+        spot[tuple(np.clip(np.rint(2 + step * track), 0, 4).astype(int))] += rng.uniform(0.5, 1.5)
+    spot = gaussian_filter(spot, rng.uniform(0.3, 0.6))
+    return spot / spot.max()
 
 
-def _absorption(wave, band, density, width, depth, rng):
-    """Return the transmission of lines in a band; so many per Angstrom, with a range of sigmas and a mean depth."""
-    count = rng.poisson(density * (band[1] - band[0]))
-    centre, depths = rng.uniform(*band, count), rng.exponential(depth, count).clip(max=0.7)
-    sigma = np.exp(rng.uniform(*np.log(width), count))
-    transmission = np.ones_like(wave)
-    for c, d, s in zip(centre, depths, sigma, strict=True):
-        near = slice(*np.searchsorted(wave, (c - 6 * s, c + 6 * s)))
-        transmission[near] *= 1 - d * np.exp(-(((wave[near] - c) / s) ** 2) / 2)
-    return transmission
+def _edges(shape, rng):
+    """Return an image with levels that differ from slice to slice, or with bright borders between them."""
+    axis = np.arange(max(shape)) + rng.integers(SLICE)
+    levels = rng.normal(size=len(axis) // SLICE + 2)[axis // SLICE]
+    borders = (axis % SLICE < rng.integers(1, 4)) * rng.normal(1, 0.5)
+    stripes = levels if rng.random() < 0.5 else borders
+    return np.broadcast_to(stripes[: shape[0], None] if rng.random() < 0.5 else stripes[None, : shape[1]], shape)

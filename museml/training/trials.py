@@ -7,9 +7,10 @@ import numpy as np
 from museml.data.batch import Batch
 from museml.data.cubes import open_cube
 from museml.data.cutouts import cut
+from museml.detection import Detections
 from museml.simulation.cubes import inject_lines
 
-__all__ = ["REAL", "RESIDUAL", "Trial", "flip_cube", "run_trial"]
+__all__ = ["REAL", "RESIDUAL", "Trial", "flip_cube", "noisier", "run_trial"]
 
 #: labels, in the order of the network's outputs; UNCLEAR is left out
 REAL, RESIDUAL, UNCLEAR = 0, 1, -1
@@ -28,16 +29,13 @@ class Trial:
         Cut-outs.
     labels : ndarray of int
         REAL or RESIDUAL.
-    x, y, snr, wave : ndarray
-        Of the detections.
+    detections : `~museml.Detections`
+        The rows.
     """
 
     batch: Batch
     labels: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    snr: np.ndarray
-    wave: np.ndarray
+    detections: Detections
 
 
 def flip_cube(cube):
@@ -47,7 +45,16 @@ def flip_cube(cube):
     return flipped
 
 
-def run_trial(cube, truth, detector, residuals=True):
+def noisier(cube, amount, rng):
+    """Return a copy of an MPDAF Cube with more noise, in units of its own; the variances tell of it."""
+    copy = cube.copy()
+    sigma = amount * np.sqrt(np.nan_to_num(np.ma.filled(cube.var, 0)))
+    copy.data = cube.data + sigma * rng.standard_normal(cube.shape)
+    copy.var = cube.var * (1 + amount**2)
+    return copy
+
+
+def run_trial(cube, truth, detector):
     """Put lines into a cube, detect, and say of each detection what it is.
 
     Parameters
@@ -58,8 +65,6 @@ def run_trial(cube, truth, detector, residuals=True):
         Lines to put in, see `~museml.simulation.cubes.inject_lines`.
     detector : `~museml.Detector`
         Finds lines.
-    residuals : bool
-        Whether a detection with no injected line in it is known to be a residual. In a real cube it is not.
 
     Returns
     -------
@@ -68,10 +73,8 @@ def run_trial(cube, truth, detector, residuals=True):
     before, after = open_cube(cube), open_cube(inject_lines(cube, truth))
     detections = detector.detect(after)
     labels = label_detections(before, after, detections)
-    rows = np.flatnonzero((labels == REAL) | ((labels == RESIDUAL) & residuals))
-    chosen = detections[rows]
-    columns = {name: np.asarray(chosen[name], float) for name in ("x", "y", "snr", "wave")}
-    return Trial(cut(after, chosen), labels[rows], **columns)
+    rows = np.flatnonzero(labels != UNCLEAR)
+    return Trial(cut(after, detections[rows]), labels[rows], detections[rows])
 
 
 def label_detections(before, after, detections):

@@ -3,7 +3,7 @@ import pytest
 from astropy.table import Table
 
 from museml.data.cubes import open_cube
-from museml.data.cutouts import CHANNELS, PIXELS, cut, open_cutouts
+from museml.data.cutouts import CHANNELS, LENGTH, PIXELS, cut, cut_parts, open_cutouts, pack, unpack
 from museml.errors import InputError, PredictionFlag
 
 MIDDLE = (CHANNELS // 2, PIXELS // 2, PIXELS // 2)
@@ -18,15 +18,24 @@ def detection(cube, z, y, x):
     return Table({"id": [7], "x": [float(x)], "y": [float(y)], "wave": [open_cube(cube).wave[z]]})
 
 
+def voxels(cube, table):
+    """Return the cut-outs alone."""
+    return unpack(cut(open_cube(cube), table).values)[0]
+
+
+def spectra(cube, table):
+    return unpack(cut(open_cube(cube), table).values)[1]
+
+
 def test_a_line_is_in_the_middle(cube, lines):
-    signal = cut(open_cube(cube), lines).values[..., 0]
+    signal = voxels(cube, lines)[..., 0]
     middle = signal[(slice(None), slice(18, 23), slice(3, 6), slice(3, 6))].mean(axis=(1, 2, 3))
     assert (middle > 0.3).all()
     assert abs(signal[:, :10].mean()) < 0.1
 
 
 def test_noise_has_unit_scatter(cube, lines):
-    signal = cut(open_cube(cube), lines).values[:, :10, :, :, 0]
+    signal = voxels(cube, lines)[:, :10, :, :, 0]
     assert signal.std() == pytest.approx(1, abs=0.1)
 
 
@@ -40,34 +49,64 @@ def test_cutouts_are_free_of_scale(cube, lines):
 def test_the_level_of_the_continuum_is_seen(cube):
     sigma = np.sqrt(cube.var)
     cube.data = cube.data + 5 * sigma
-    batch = cut(open_cube(cube), detection(cube, 300, 15, 15))
-    assert np.median(batch.values[..., 1]) == pytest.approx(5, abs=0.3)
-    assert abs(np.median(batch.values[..., 0])) < 0.2
+    values = voxels(cube, detection(cube, 300, 15, 15))
+    assert np.median(values[..., 1]) == pytest.approx(5, abs=0.3)
+    assert abs(np.median(values[..., 0])) < 0.2
+
+
+def test_a_cube_with_its_sign_changed_has_the_same_level(cube):
+    cube.data = cube.data + 5 * np.sqrt(cube.var)
+    flipped = cube.copy()
+    flipped.data = -cube.data
+    place = detection(cube, 300, 15, 15)
+    for quantities, odd in ((voxels, 1), (spectra, 2)):
+        once, again = quantities(cube, place), quantities(flipped, place)
+        assert np.allclose(once[..., :odd], -again[..., :odd], atol=1e-4)
+        assert np.allclose(once[..., odd:], again[..., odd:], atol=1e-4)
+
+
+def test_the_spectrum_is_that_of_a_point_source(cube, lines):
+    signal = spectra(cube, lines)[..., 0]
+    middle = signal[:, LENGTH // 2 - 2 : LENGTH // 2 + 3].max(axis=1)
+    assert (middle > 3).all()
+    assert signal[:, :40].std() == pytest.approx(1, abs=0.15)
+
+
+def test_light_that_fills_the_field_is_seen_as_such(cube, lines):
+    place = detection(cube, 300, 15, 15)
+    before = spectra(cube, place)
+    cube.data[298:303] += np.sqrt(cube.var[298:303])
+    after = spectra(cube, place)
+    middle = slice(LENGTH // 2 - 2, LENGTH // 2 + 3)
+    added = (after - before)[0, middle]
+    assert (added[:, 1] > 2).all()
+    assert np.allclose(added[:, 1], added[:, 0], rtol=0.1)
+    assert np.allclose((after - before)[0, :40, :2], 0, atol=0.1)
 
 
 def test_a_sky_line_is_seen_as_noise(cube):
     var = cube.var.copy()
     var[298:303] *= 9
     cube.var = var
-    noise = cut(open_cube(cube), detection(cube, 300, 15, 15)).values[0, :, 4, 4, 2]
-    assert noise[MIDDLE[0]] - noise[5] == pytest.approx(np.log(3), abs=0.1)
+    place = detection(cube, 300, 15, 15)
+    for noise in (voxels(cube, place)[0, :, 4, 4, 2], spectra(cube, place)[0, :, 2]):
+        assert noise[len(noise) // 2] - noise[5] == pytest.approx(np.log(3), abs=0.1)
 
 
-def test_what_is_outside_of_the_cube_is_masked(cube):
-    batch = cut(open_cube(cube), detection(cube, 0, 0, 29))
-    mask = batch.mask[0, ..., 0]
-    assert mask[: MIDDLE[0]].all()
-    assert mask[:, :4].all()
-    assert mask[:, :, 5:].all()
-    assert not mask[MIDDLE[0] :, 4:, :5].any()
-    assert np.isfinite(batch.values).all()
+def test_what_is_outside_of_the_cube_tells_nothing(cube):
+    values = voxels(cube, detection(cube, 0, 0, 29))[0]
+    outside = np.ones(values.shape[:3], bool)
+    outside[MIDDLE[0] :, 4:, :5] = False
+    assert (values[outside][:, [0, 2]] == (0, 3)).all()
+    assert (values[~outside][:, 2] < 3).all()
+    assert np.isfinite(values).all()
 
 
-def test_masked_voxels_are_masked(cube):
+def test_masked_voxels_tell_nothing(cube):
     cube.data[300, 15, 15] = np.ma.masked
-    batch = cut(open_cube(cube), detection(cube, 300, 15, 15))
-    assert batch.mask[(0, *MIDDLE, 0)]
-    assert batch.values[(0, *MIDDLE, 0)] == 0
+    values = voxels(cube, detection(cube, 300, 15, 15))[(0, *MIDDLE)]
+    assert values[0] == 0
+    assert values[2] == 3
 
 
 @pytest.mark.parametrize("wave", [np.nan, 1000.0, 20000.0])
@@ -89,7 +128,27 @@ def test_rows_do_not_depend_on_each_other(cube, lines):
 def test_no_rows_give_an_empty_batch(cube, lines):
     batch = cut(open_cube(cube), lines[:0])
     assert len(batch) == 0
-    assert batch.values.shape == (0, CHANNELS, PIXELS, PIXELS, 3)
+    assert [part.shape for part in unpack(batch.values)] == [(0, CHANNELS, PIXELS, PIXELS, 3), (0, LENGTH, 4)]
+
+
+def test_parts_are_the_whole_and_each_block_is_read_once(cube, lines, monkeypatch):
+    data, starts = open_cube(cube), []
+    whole, read = cut(data, lines), data.block
+    monkeypatch.setattr(data, "block", lambda start, stop: starts.append(start) or read(start, stop))
+    parts = list(cut_parts(data, lines, rows=2))
+    assert len(starts) == len(set(starts))
+    assert sorted(np.concatenate([rows for rows, _ in parts])) == list(range(len(lines)))
+    for rows, batch in parts:
+        assert len(batch) <= 2
+        assert np.array_equal(batch.values, whole.values[rows])
+        assert batch.ids == tuple(whole.ids[row] for row in rows)
+
+
+def test_packing_can_be_undone():
+    rng = np.random.default_rng(0)
+    parts = rng.normal(size=(2, CHANNELS, PIXELS, PIXELS, 3)), rng.normal(size=(2, LENGTH, 4))
+    for before, after in zip(parts, unpack(pack(*parts)), strict=True):
+        assert np.array_equal(before, after)
 
 
 def test_a_pair_or_a_batch_is_opened(cube, lines):

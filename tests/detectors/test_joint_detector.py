@@ -41,7 +41,7 @@ def cube():
 
 @pytest.fixture(scope="module")
 def found(cube):
-    return JointDetector(reality=False).detect(cube)
+    return JointDetector(reality=False, line_sets=False, min_p_real=0.0).detect(cube)
 
 
 @pytest.fixture
@@ -94,8 +94,11 @@ def test_the_list_holds_what_both_detectors_find(cube, found):
     assert np.count_nonzero(found["kind"] == "continuum") == len(continua)
 
 
-def test_without_the_model_there_is_no_probability(found):
-    assert found["p_real"].mask.all()
+def test_without_the_model_the_numbers_of_false_detections_tell(found):
+    line = found["kind"] == "line"
+    assert not found["p_real"].mask.any()
+    assert (found["p_real"][line & (found["n_false"] < 1e-6)] > 0.85).all()
+    assert (found["p_real"][~line] > 0.99).all()
     assert found.meta["MODEL"] == ""
     assert found.meta["PLUGIN"] == "joint"
     assert found.meta["MEDIUM"] == "air"
@@ -103,22 +106,58 @@ def test_without_the_model_there_is_no_probability(found):
 
 def test_lines_that_the_model_takes_for_residuals_are_left_out(cube, found, judge):
     judge(lambda detections: np.ma.masked_array(
-        np.where(np.abs(detections["wave"].filled(0) - 5100) < 3, 0.2, 0.9), detections["kind"] == "continuum"
+        np.where(np.abs(detections["wave"].filled(0) - 5100) < 3, 1e-4, 0.9), detections["kind"] == "continuum"
     ))  # fmt: skip
-    judged = JointDetector().detect(cube)
-    assert len(judged) == len(found) - 1
-    assert judged["p_real"].mask.tolist() == (judged["kind"] == "continuum").tolist()
+    judged = JointDetector(line_sets=False).detect(cube)
+    left_out = np.abs(found["wave"].filled(0) - 5100) < 3
+    assert set(judged["wave"].filled(0)) == set(found["wave"][~left_out & (found["p_real"] > 0.5)].filled(0))
     assert judged.meta["MODEL"] == "reality"
-    assert len(JointDetector(min_p_real=0.0).detect(cube)) == len(found)
+    assert len(JointDetector(line_sets=False, min_p_real=0.0).detect(cube)) == len(found)
+
+
+def test_what_the_model_says_shifts_the_probability(cube, found, judge):
+    judge(lambda detections: np.ma.masked_array(np.full(len(detections), 0.1), detections["kind"] == "continuum"))
+    judged = JointDetector(line_sets=False, min_p_real=0.0).detect(cube)
+    line = judged["kind"] == "line"
+    assert (judged["p_real"][line] < found["p_real"][line]).all()
+    assert np.array_equal(judged["p_real"][~line], found["p_real"][~line])
 
 
 def test_another_model_may_be_asked(cube, judge):
     judge(lambda detections: np.ma.masked_all(len(detections)))
-    assert JointDetector(reality="better").detect(cube).meta["MODEL"] == "better"
+    assert JointDetector(reality="better", line_sets=False).detect(cube).meta["MODEL"] == "better"
+
+
+@pytest.fixture(scope="module")
+def galaxy():
+    """Return a cube with a galaxy of several lines, one of which is bright, and the galaxy's redshift and place."""
+    cube, _ = simulate_cube((1200, 24, 24), seed=7, n_lines=2, n_galaxies=0, n_continuum=0, start=6300.0)
+    truth = truth_table(open_cube(cube), "galaxy", {"x": np.full(5, 12.0), "y": np.full(5, 11.0)})
+    rest = np.array([4862.69, 4960.30, 5008.24, 4341.69, 4364.44])
+    truth["wave"], truth["fwhm"], truth["z"] = rest * 1.45 / 1.000276, 3.5, 0.45
+    truth["flux"] = np.array([0.5, 0.33, 1.0, 0.25, 0.05]) * 900
+    return inject_lines(cube, truth), 0.45, (12.0, 11.0)
+
+
+def test_lines_of_a_set_are_one_source_with_its_redshift(galaxy):
+    cube, z, place = galaxy
+    found = JointDetector(reality=False).detect(cube)
+    source = found[found["source"] == rows_at(found, *place)["source"][0]]
+    assert len(source) >= 3
+    assert np.allclose(source["z"], z, atol=1e-3)
+    assert (source["p_real"] > 0.9).all()
+    waves = np.sort(np.asarray(source["wave"], float))
+    assert (np.diff(waves) > 3).all()
+
+
+def test_without_sets_there_is_no_redshift(galaxy):
+    found = JointDetector(reality=False, line_sets=False).detect(galaxy[0])
+    assert found["z"].mask.all()
+    assert "set" not in found.colnames
 
 
 def test_a_larger_radius_makes_fewer_sources(cube):
-    assert set(JointDetector(reality=False, radius=20.0).detect(cube)["source"]) == {1}
+    assert set(JointDetector(reality=False, line_sets=False, radius=20.0).detect(cube)["source"]) == {1}
 
 
 def test_noise_alone_gives_few_sources_or_an_empty_table():
@@ -129,7 +168,7 @@ def test_noise_alone_gives_few_sources_or_an_empty_table():
     assert found.meta["PLUGIN"] == "joint"
 
 
-@pytest.mark.parametrize("settings", [{"min_p_real": 2}, {"radius": 0}])
+@pytest.mark.parametrize("settings", [{"min_p_real": 2}, {"radius": 0}, {"line_sets": "yes"}])
 def test_impossible_settings_are_refused(cube, settings):
     with pytest.raises(SettingError, match=f"{next(iter(settings))} must be"):
         JointDetector(**settings).detect(cube)
@@ -143,7 +182,7 @@ def test_the_common_score_rises_beyond_the_smallest_number():
 
 def test_abell_478_is_one_galaxy_in_a_nebula():
     """The brightest galaxy fills the field; its gas, at z = 0.0858, shines in two arms."""
-    found = JointDetector(reality=False, threshold=7.0).detect(
+    found = JointDetector(reality=False, line_sets=False, threshold=7.0).detect(
         Path(mpdaf.__file__).parent / "data/sdetect/minicube.fits"
     )
     galaxy = found[found["source"] == 1]
