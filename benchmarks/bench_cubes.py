@@ -93,7 +93,7 @@ class Bench:
     def redshifts(self):
         """Redshifts of galaxies with several lines, from line sets and from the whole job."""
         self.write(
-            "cubes_redshifts", self.compared(("galaxies",), ("line_sets", "run"), scores.redshift_scores)
+            "cubes_redshifts", self.compared(("galaxies",), ("line_sets", "joint, redshifts", "run"), scores.redshift_scores)
         )
 
     def cost(self):

@@ -34,9 +34,9 @@ def detected(path, name, **settings):
     return found(np.asarray(table["kind"], str), **columns)
 
 
-def line_sets(path):
-    """Return the sources that the detector line_sets finds, by the probability of their redshifts."""
-    rows = detected(path, "line_sets")
+def redshifts(path, name):
+    """Return the sources to which a detector gives a redshift, by its probability."""
+    rows = detected(path, name)
     rows = rows[np.isfinite(rows["z"])]
     first = np.unique(np.round(rows["z"], 9) + 100 * np.round(rows["x"], 1), return_index=True)[1]
     rows = rows[np.sort(first)]
@@ -60,6 +60,7 @@ OWN = {
     "joint": partial(detected, name="joint", threshold=4.2, min_p_real=0.0),
     "continuum": partial(detected, name="continuum"),
     "continuum, threshold 4": partial(detected, name="continuum", threshold=4.0),
-    "line_sets": line_sets,
+    "line_sets": partial(redshifts, name="line_sets"),
+    "joint, redshifts": partial(redshifts, name="joint"),
     "run": job,
 }
