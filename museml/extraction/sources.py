@@ -146,12 +146,17 @@ class _Part:
         return flags | int(DetectionFlag.BLEND) if self._spectra.place.merged else flags
 
     def _reference(self):
-        if self._spectra.place.separable:
+        if self._spectra.place.separable and self._keeps_its_line():
             return "MUSE_DEBLEND"
         if not self._spectra.has_sky:
             return "MUSE_PSF"
         continuum = "continuum" in set(self._rows["kind"])
         return "MUSE_PSF" if continuum and self._spectra.fills_its_ring else "MUSE_PSF_SKYSUB"
+
+    def _keeps_its_line(self):
+        """Say whether the best line is the source's own and not a part of a neighbour's light."""
+        best = self._lines[:1]
+        return not len(best) or self._spectra.keeps_line(float(best["wave"][0]), float(best["fwhm"][0]))
 
 
 def _check_inside(x, y, shape, detector):

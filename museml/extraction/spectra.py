@@ -13,6 +13,8 @@ LEAST_SEEN = 0.25  # part of the information on a flux that valid pixels must ho
 OUTLIER = 5.0  # standard deviations from which a voxel between the sources is left out
 FILLED = 0.1  # of the source's central brightness: a ring this bright is not sky
 EXTENDED = 1.1  # an aperture flux above a point source's by this factor shows an extended source
+KEPT = 0.4  # part of a line's flux that must be left when neighbours are taken away
+BESIDE = 30.0  # Angstrom to each side of a line that tell the continuum
 EVERY = 8  # blocks for which the effect of correlated noise is taken as the same
 
 
@@ -78,6 +80,18 @@ class SourceSpectra:
         for name, (flux, variance) in sums.items():
             self.values[name][planes] = flux
             self.variances[name][planes] = variance * self._inflation[name]
+
+    def keeps_line(self, wave, fwhm):
+        """Say whether a line is still there when the neighbours' light is gone; if not, it is a part of theirs."""
+        distance = np.abs(self._scene.cube.wave - wave)
+        names = "MUSE_DEBLEND", "MUSE_PSF_SKYSUB" if self.has_sky else "MUSE_PSF"
+        spectra = np.array([self.values[name] for name in names])
+        seen = np.isfinite(spectra).all(axis=0)
+        line, beside = seen & (distance <= fwhm), seen & (distance > 2 * fwhm) & (distance <= 2 * fwhm + BESIDE)
+        if not (line.any() and beside.any()):
+            return True
+        own, both = (spectra[:, line] - np.median(spectra[:, beside], axis=1)[:, None]).sum(axis=1)
+        return bool(own > KEPT * both)
 
     def _fits(self, wave, weight):
         """Return the linear models for a wavelength."""

@@ -134,3 +134,14 @@ def test_neighbours_are_found_the_nearest_first():
     around = sources.around(sources.row(1), 10.0, 2.0)
     assert (list(around.rows), around.merged) == ([0, 2], 0)
     assert sources.around(sources.row(2), 5.0, 2.0).merged == 1
+
+
+def test_a_knot_in_a_nebula_is_not_taken_from_it(blank):
+    """A line of an extended galaxy that was detected beside its centre only is the galaxy's."""
+    galaxy = {**BRIGHT, "size": 1.5, "wave": 0.0, "fwhm": 0.0}
+    gas = {**FAINT_LINE, "x": BRIGHT["x"], "y": BRIGHT["y"], "size": 1.5, "flux": 1e4}
+    cube = open_cube(inject_lines(blank, table_of(galaxy, gas)))
+    knot = {**FAINT_LINE, "x": BRIGHT["x"] + 3.0, "y": BRIGHT["y"]}
+    galaxy, knot = extract_sources(cube, detections_of(cube, table_of(galaxy, knot)), [1, 2])
+    assert "MUSE_DEBLEND" in knot.spectra
+    assert knot.REFSPEC == "MUSE_PSF_SKYSUB"
