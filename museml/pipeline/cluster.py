@@ -95,13 +95,14 @@ class Cluster:
         try:
             answer, messages = future.result()
         except KilledWorker as error:
-            raise _LostError("the workers that had it ended before it was done: memory may have run out") from error
+            raise _LostError(
+                "several workers ended at it: memory may have run out, or they lack a package, that of a plugin for "
+                "instance; look into their logs"
+            ) from error
         except CancelledError as error:
             raise MusemlError(
                 f"the scheduler at {self._scheduler!s} must be there until the end; it is gone; start it and resume"
             ) from error
-        except ModuleNotFoundError as error:
-            raise MusemlError(f"workers need museml {__version__}; one lacks {error.name!r}; install it") from error
         finally:
             self._futures.remove(future)
             future.release()
