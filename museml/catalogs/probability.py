@@ -55,13 +55,17 @@ def probability_real(snr, score, evidence=0.0, group=None, unforeseen=0.0):
     return probability
 
 
-def source_probability(source, p_real):
-    """Return the probability that each row's source is real: that not all of its detections are false.
+def source_probability(source, kind, p_real):
+    """Return the probability that each row's source is real, from its surest line and its surest continuum.
+
+    These two tell independently of each other; the lines of a source do not, since those of a set are judged together.
 
     Parameters
     ----------
     source : array_like of int, shape (n,)
         Numbers of the sources.
+    kind : array_like of str, shape (n,)
+        Kinds of the detections.
     p_real : array_like, shape (n,)
         Probability of each detection; a masked one tells nothing.
 
@@ -70,12 +74,16 @@ def source_probability(source, p_real):
     masked array, shape (n,)
         Masked for a source without any probability.
     """
-    p_real = np.ma.asarray(p_real, float)
-    _, number = np.unique(np.asarray(source), return_inverse=True)
-    known = ~np.ma.getmaskarray(p_real)
-    doubt = np.log1p(-np.clip(p_real.filled(0), 0, 1 - 1e-15))
-    total, count = (np.bincount(number, weights=values) for values in (doubt, known))
-    return np.ma.masked_array(-np.expm1(total), count == 0)[number]
+    source, kind, p_real = np.asarray(source), np.asarray(kind), np.ma.masked_invalid(np.ma.asarray(p_real, float))
+    _, number = np.unique(source, return_inverse=True)
+    doubt, known = np.ones(number.max(initial=-1) + 1), np.zeros(number.max(initial=-1) + 1, bool)
+    for name in np.unique(kind):
+        best = np.zeros(len(doubt))
+        rows = np.flatnonzero((kind == name) & ~np.ma.getmaskarray(p_real))
+        np.maximum.at(best, number[rows], p_real.data[rows])
+        doubt *= 1 - best
+        known[number[rows]] = True
+    return np.ma.masked_array(1 - doubt, ~known)[number]
 
 
 def _steepness(snr, score, group):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from museml.catalogs.probability import source_probability
 from museml.classification import Redshifts
 from museml.columns import Field, FixedTable
 from museml.detection import Detections
@@ -83,7 +84,7 @@ def _summary(rows):
         "cont_flux": _first(continua["flux"]),
         "cont_flux_err": _first(continua["flux_err"]),
         "n_false": np.min(rows["n_false"]),
-        "p_real": np.ma.filled(np.ma.max(rows["p_real"]), np.nan),
+        "p_real": np.ma.filled(source_probability(*(rows[name] for name in ("source", "kind", "p_real"))), np.nan)[0],
         "det_flags": int(np.bitwise_or.reduce(rows["flags"])),
     }
 

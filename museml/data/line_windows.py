@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from museml.data.psf import DEFAULT_PSF
+from museml.data.psf import cube_psf
 
 __all__ = ["HALF", "REACH", "LineWindow", "line_windows"]
 
@@ -70,7 +70,7 @@ class _Places:
     """Where the lines are: whole channels and pixels, and the shape of a point source there."""
 
     def __init__(self, cube, detections):
-        self._cube, self.psf = cube, cube.psf or DEFAULT_PSF
+        self._cube, self.psf = cube, cube_psf(cube)[0]
         wave = np.ma.filled(np.ma.asarray(detections["wave"], float), np.nan)
         z = (wave - cube.wave[0]) / (cube.wave[1] - cube.wave[0])
         self._exact = [np.ma.filled(np.ma.asarray(detections[name], float), np.nan) for name in "yx"]

@@ -111,15 +111,15 @@ def simulated_trial(settings, residuals, seed):
 
 
 def draw_lines(cube, rng):
-    """Draw the lines to put into a cube: of all sorts, alone and in galaxies."""
+    """Draw the lines to put into an MPDAF Cube: of all sorts, alone and in galaxies."""
     count = LINES_PER_VOXEL * np.prod(cube.shape)
-    drawn = []
+    data, drawn = open_cube(cube), []  # opened once: all voxels are looked at
     for share, snr, velocity, size in SORTS:
         for part in np.array_split(np.zeros(round(share * count) + 1), 5):
-            drawn.append(random_lines(cube, len(part), rng, snr=snr, velocity=velocity, size=rng.uniform(*size)))
+            drawn.append(random_lines(data, len(part), rng, snr=snr, velocity=velocity, size=rng.uniform(*size)))
     for number, snr, size in GALAXIES:
         for _ in range(round(number * count / 250)):
-            drawn.append(random_galaxies(cube, 1, rng, snr=snr, size=rng.uniform(*size)))
+            drawn.append(random_galaxies(data, 1, rng, snr=snr, size=rng.uniform(*size)))
             drawn[-1]["flux"] *= 10 ** rng.normal(0, RATIO_SCATTER, len(drawn[-1]))
     return _onto_objects(join(drawn), cube, rng)
 

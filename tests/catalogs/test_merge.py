@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from astropy.table import Table
 
-from museml.catalogs.merge import consecutive, group, repeated
+from museml.catalogs.merge import consecutive, group, known_lines, repeated, tied
 
 
 def group_by_hand(x, y, score, radius, may):
@@ -85,3 +86,19 @@ def test_repetitions_are_as_by_hand(seed):
 
 def test_sources_are_numbered_by_their_best_detection_without_gaps():
     assert consecutive([7, 3, 7, 9], [1.0, 5.0, 6.0, 2.0]).tolist() == [1, 2, 1, 3]
+
+
+def line_table(*rows):
+    return Table(rows=rows, names=("x", "y", "wave", "fwhm"))
+
+
+def test_a_line_is_known_where_place_and_wavelength_agree():
+    lines = line_table((5.0, 5.0, 5000.0, 4.0), (5.0, 5.5, 5003.0, 4.0), (20.0, 5.0, 5000.0, 4.0))
+    others = line_table((5.5, 5.0, 5002.0, 3.0), (5.0, 9.0, 5000.0, 3.0), (20.0, 5.0, 5010.0, 3.0), (20, 5, 5007, 8))
+    assert known_lines(lines, others, 2.0).tolist() == [1, -1, -1, 2]
+    assert known_lines(lines[:0], others, 2.0).tolist() == [-1] * 4
+    assert known_lines(lines, others[:0], 2.0).tolist() == []
+
+
+def test_what_is_tied_is_one_source():
+    assert tied([1, 2, 3, 4, 5], [0, 7, 0, 7, 0], [5, 4, 3, 2, 1]).tolist() == [1, 2, 3, 2, 5]

@@ -45,7 +45,9 @@ def test_numbers_too_small_to_be_held_and_empty_lists():
     assert len(probability_real([], [])) == 0
 
 
-def test_a_source_is_surer_than_its_detections():
-    together = source_probability([1, 2, 1, 3], np.ma.masked_array([0.6, 0.7, 0.9, 0.0], [0, 0, 0, 1]))
-    assert np.allclose(together[:3], [0.96, 0.7, 0.96])
-    assert together.mask.tolist() == [False, False, False, True]
+def test_a_line_with_a_continuum_is_surer_than_either():
+    kind = ["line", "line", "continuum", "line", "line"]
+    together = source_probability([1, 2, 1, 3, 1], kind, np.ma.masked_array([0.6, 0.7, 0.9, 0.0, 0.5], [0, 0, 0, 1, 0]))
+    assert np.allclose(together[[0, 1, 2, 4]], [0.96, 0.7, 0.96, 0.96])
+    assert together.mask.tolist() == [False, False, False, True, False]
+    assert len(source_probability([], [], [])) == 0
