@@ -8,7 +8,7 @@ from scipy.linalg import toeplitz
 from scipy.optimize import leastsq
 from scipy.special import erf
 
-__all__ = ["LINE", "LineSpectrum", "fit_lines"]
+__all__ = ["LINE", "LineSpectrum", "fit_lines", "line_and_slopes"]
 
 WINDOW = 1.75  # FWHM to each side that the fit looks at
 TRIALS = 100  # evaluations that a fit may take
@@ -85,7 +85,7 @@ def fit_lines(spectrum, guesses, narrowest=0.0, around=None):
 
 def _best_fluxes(spectrum, chosen, shapes):
     """Return the fluxes of lines of given wavelength and FWHM; 0 where there are no data."""
-    profiles = [_line(spectrum.wave, 1.0, *shape)[0][chosen] / spectrum.error[chosen] for shape in shapes]
+    profiles = [line_and_slopes(spectrum.wave, 1.0, *shape)[0][chosen] / spectrum.error[chosen] for shape in shapes]
     return np.linalg.lstsq(np.transpose(profiles), spectrum.flux[chosen] / spectrum.error[chosen], rcond=None)[0]
 
 
@@ -97,7 +97,10 @@ def _fitted(spectrum, chosen, fluxes, guesses, narrowest):
     def lines(values):
         """FWHM^2 = narrowest^2 + width^2, so any width will do."""
         rows = values.reshape(-1, 3)
-        return [(*_line(wave, f * scale, c, np.hypot(narrowest, v)), v / np.hypot(narrowest, v)) for f, c, v in rows]
+        return [
+            (*line_and_slopes(wave, f * scale, c, np.hypot(narrowest, v)), v / np.hypot(narrowest, v))
+            for f, c, v in rows
+        ]
 
     def residuals(values):
         return (sum(model for model, _, _ in lines(values)) - flux) / error
@@ -124,7 +127,7 @@ def _measured(spectrum, chosen, shapes, narrowest):
     infinite ``narrowest`` only fluxes are.
     """
     error = spectrum.error[chosen]
-    models, slopes = zip(*(_line(spectrum.wave, *shape) for shape in shapes), strict=True)
+    models, slopes = zip(*(line_and_slopes(spectrum.wave, *shape) for shape in shapes), strict=True)
     slopes = np.concatenate(slopes)[:, chosen] / error
     residuals = (np.sum(models, axis=0) - spectrum.flux)[chosen] / error
     free = np.ones((len(shapes), 3), bool)
@@ -139,7 +142,7 @@ def _measured(spectrum, chosen, shapes, narrowest):
     return lines, float(residuals @ residuals)
 
 
-def _line(wave, flux, centre, fwhm):
+def line_and_slopes(wave, flux, centre, fwhm):
     """Return a line averaged over channels, and its derivatives by flux, centre and FWHM."""
     step, sigma = wave[1] - wave[0], fwhm * gaussian_fwhm_to_sigma
     edges = (wave - centre + np.array([[-0.5], [0.5]]) * step) / sigma

@@ -1,27 +1,25 @@
 """What is measured of the lines that were found: flux, wavelength and width, neighbours told apart."""
 
-from functools import partial
-
 import numpy as np
+from astropy.stats import gaussian_fwhm_to_sigma
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from museml.data.psf import lsf_fwhm
-from museml.detectors.line_fit import LINE, LineSpectrum, fit_lines
+from museml.detectors.line_fit import LINE
+from museml.detectors.line_places import find_places, point_source
 from museml.detectors.line_search import weights
+from museml.detectors.object_lines import BESIDE, find_lines
 
 __all__ = ["MEASURED", "measure_lines", "psf_spectra"]
 
-#: a measured line, the peak it belongs to, and whether voxels under it are masked
-MEASURED = np.dtype([("peak", "i4"), ("masked", "?"), *LINE.descr])
+#: a measured line, the peak and the object that it belongs to, its place, and whether voxels under it are masked
+MEASURED = np.dtype([("peak", "i4"), ("object", "i4"), ("y", "f8"), ("x", "f8"), ("masked", "?"), *LINE.descr])
 NEIGHBOURS = 2.5  # PSF FWHM within which objects are extracted together
 ONE_OBJECT = 0.6  # PSF FWHM within which peaks are of one object
-BESIDE = 75  # channels to each side of a line that show the level it stands on
-BRIGHT = 8.0  # S/N of lines that may turn out to be two
-BETTER = 30.0  # by how much chi^2 must fall for that
-APART = 1.2  # FWHM between the two, at least
-FAINTEST = 4.0  # S/N of each, at least
+MOST = 8  # objects whose places are fitted together
+COARSE = 50.0  # Angstrom within which the PSF does not change
+BRIGHT = 8.0  # S/N of lines that may turn out to be of two objects
 
 
 def measure_lines(cube, matched, baseline, noise, peaks):
@@ -39,10 +37,16 @@ def measure_lines(cube, matched, baseline, noise, peaks):
     Returns
     -------
     ndarray of `MEASURED`
-        In the order of the peaks; a peak that is a blend of two lines has two rows.
+        In the order of the peaks; a peak that is a blend has several rows. Lines of one object have the same
+        number in ``object``.
     """
-    lines = [_measure_group(cube, matched, baseline, noise, peaks, group) for group in _groups(peaks, matched)]
-    lines = np.concatenate([np.zeros(0, MEASURED), *lines])
+    found, objects = [np.zeros(0, MEASURED)], 0
+    for group in _groups(peaks, matched):
+        lines = _measure_group(cube, matched, baseline, noise, peaks, group)
+        lines["object"] += objects
+        objects = lines["object"].max(initial=objects - 1) + 1
+        found.append(lines)
+    lines = np.concatenate(found)
     return lines[np.argsort(lines["peak"], kind="stable")]
 
 
@@ -67,87 +71,86 @@ def _psf_pixels(matched, z):
 
 def _measure_group(cube, matched, baseline, noise, peaks, group):
     """Return the lines of peaks that may overlap as rows of `MEASURED`."""
-    members = peaks[group]
-    position = np.column_stack([members["y"], members["x"]])
-    objects = _linked(position / (ONE_OBJECT * _psf_pixels(matched, members["z"].mean())))
-    places = np.array([np.average(position[k], axis=0, weights=members["snr"][k] ** 2) for k in objects])
-    image = partial(matched.psf.image, np.interp(members["z"].mean(), *_axis(matched)), matched.pixel_scale)
-    reach, z = matched.halo + BESIDE, members["z"]
-    first, last = max(0, int(z.min()) - reach), min(cube.shape[0], int(z.max()) + reach + 2)
-    rows, columns, images = _window(image, places, cube.shape[1:])
-    data, var = cube.block(first, last, rows, columns)
-    data -= baseline.at(first, last, rows, columns)
-    weight, masked = weights(data, var, baseline.variance[first:last])
-    flux, error = psf_spectra(data, weight, images)
+    window = _Window(cube, matched, baseline, noise, peaks[group])
+    places, members = window.objects()
+    flux, error = psf_spectra(window.data, window.weight, window.images(places))
     found = []
-    for k, *spectrum in zip(objects, flux, error * noise.scatter[first:last], strict=True):
-        lines = _Source(matched, np.arange(first, last), *spectrum, noise.autocorrelation).lines(members[k])
-        origin = first, rows.start, columns.start
-        lines["masked"] = [_is_beside(masked, members[k][n], origin) for n in lines["peak"]]
-        lines["peak"] = group[k][lines["peak"]]
+    for number, (numbers, place, *spectrum) in enumerate(zip(members, places, flux, error, strict=True)):
+        spectrum = window.channels, spectrum[0], spectrum[1] * window.scatter, noise.autocorrelation
+        belongs, measured = find_lines(matched, *spectrum, window.peaks[numbers])
+        lines = np.zeros(len(measured), MEASURED)
+        lines[list(LINE.names)] = measured
+        lines["object"] = number
+        lines["y"], lines["x"] = np.clip(place + window.origin[1:], 0, np.array(cube.shape[1:]) - 1)
+        lines["masked"] = [window.is_masked(*place, z) for z in window.peaks["z"][numbers][belongs]]
+        lines["peak"] = group[numbers][belongs]
         found.append(lines)
     return np.concatenate(found)
 
 
+class _Window:
+    """The part of a cube around some peaks."""
+
+    def __init__(self, cube, matched, baseline, noise, peaks):
+        self.peaks, self._matched, self._noise = peaks, matched, noise
+        reach, z = matched.halo + BESIDE, peaks["z"]
+        first, last = max(0, int(z.min()) - reach), min(cube.shape[0], int(z.max()) + reach + 2)
+        self._source = point_source(matched.psf, self._wave(), matched.pixel_scale)
+        rows, columns = (
+            slice(max(0, int(peaks[c].min()) - self._source.half), min(n, int(peaks[c].max()) + self._source.half + 2))
+            for c, n in zip("yx", cube.shape[1:], strict=True)
+        )
+        self.origin, self.channels = np.array([first, rows.start, columns.start]), np.arange(first, last)
+        self.scatter = noise.scatter[first:last]
+        self.data, var = cube.block(first, last, rows, columns)
+        self.data -= baseline.at(first, last, rows, columns)
+        self.weight, self._masked = weights(self.data, var, baseline.variance[first:last])
+
+    def _wave(self):
+        """Return the wavelength of the peaks, coarsely: the PSF changes slowly."""
+        wave = np.interp(self.peaks["z"].mean(), *_axis(self._matched))
+        return float(np.clip(np.round(wave / COARSE) * COARSE, *self._matched.wave[[0, -1]]))
+
+    def objects(self):
+        """Return the places (y, x) of the objects in the window, and for each the numbers of its peaks."""
+        position = np.column_stack([self.peaks["y"], self.peaks["x"]]) - self.origin[1:]
+        members = _linked(position / (ONE_OBJECT * self._source.fwhm))
+        places = [np.average(position[k], axis=0, weights=self.peaks["snr"][k] ** 2) for k in members]
+        if len(places) > MOST:
+            return np.array(places), members
+        image, error, scatter = self._image()
+        found = find_places(image, error, self._source, places, scatter, more=self.peaks["snr"].max() > BRIGHT)
+        for place in found[len(places) :]:
+            members.append(members[np.argmin(np.hypot(*(found[: len(places)] - place).T))][:1])
+        return found, members
+
+    def _image(self):
+        """Return the image of the lines at the peaks, its errors, and how much larger the noise seen through it is."""
+        profile = np.max([self._profile(peak) for peak in self.peaks], axis=0)
+        information = np.einsum("zyx,z->yx", self.weight, profile**2)
+        signal = np.einsum("zyx,z->yx", self.weight * self.data, profile)
+        error = np.where(information > 0, 1 / np.sqrt(np.maximum(information, 1e-30)), np.inf)
+        brightest = self.peaks[np.argmax(self.peaks["snr"])]
+        scatter = self._noise.filtered[brightest["width"], round(float(brightest["z"]))]
+        return np.where(information > 0, signal / np.maximum(information, 1e-30), 0), error, scatter
+
+    def _profile(self, peak):
+        centre = np.interp(peak["z"], *_axis(self._matched))
+        sigma = self._matched.fwhm(self._matched.widths[peak["width"]], centre) * gaussian_fwhm_to_sigma
+        return np.exp(-(((self._matched.wave[self.channels] - centre) / sigma) ** 2) / 2)
+
+    def images(self, places):
+        """Return the images of point sources at places."""
+        return np.array([self._source.at(place, self.data.shape[1:])[0] for place in places])
+
+    def is_masked(self, y, x, z):
+        """Return whether there are masked voxels within two of a place."""
+        place = round(z) - self.origin[0], round(y), round(x)
+        return bool(self._masked[tuple(slice(max(0, index - 2), index + 3) for index in place)].any())
+
+
 def _axis(matched):
     return np.arange(len(matched.wave)), matched.wave
-
-
-class _Source:
-    """The spectrum of one object, and its lines."""
-
-    def __init__(self, matched, channels, flux, error, correlation):
-        self._matched, self._channels = matched, channels
-        self._flux, self._error, self._correlation = flux, error, correlation
-
-    def lines(self, peaks):
-        """Return the lines at peaks as rows of `MEASURED`; column ``peak`` counts the peaks given."""
-        centre = np.interp(peaks["z"], *_axis(self._matched))
-        fwhm = self._matched.fwhm(np.take(self._matched.widths, peaks["width"]), centre)
-        narrowest = float(lsf_fwhm(centre.mean()))
-        spectrum = self._level(peaks["z"])
-        lines, chi2 = fit_lines(spectrum, np.column_stack([centre, fwhm]), narrowest)
-        numbers = np.arange(len(peaks))
-        for k in np.flatnonzero(lines["fit"] & (lines["flux"] > BRIGHT * lines["flux_err"]))[::-1]:
-            lines, chi2, split = _split(spectrum, lines, chi2, k, narrowest)
-            numbers = np.insert(numbers, k, numbers[k]) if split else numbers
-        rows = np.zeros(len(lines), MEASURED)
-        rows["peak"] = numbers
-        for name in LINE.names:
-            rows[name] = lines[name]
-        return rows
-
-    def _level(self, z):
-        """Subtract the median of the channels beside the lines: a bright line has raised the continuum's medians."""
-        away = np.all(np.abs(self._channels - np.reshape(z, (-1, 1))) > self._matched.halo, axis=0)
-        beside = away & np.isfinite(self._error)
-        flux, count, level_error = self._flux, np.count_nonzero(beside), 0.0
-        if count > self._matched.halo:
-            flux = flux - np.median(flux[beside])
-            correlated = 1 + 2 * np.sum(self._correlation[1:])
-            level_error = np.sqrt(np.pi / 2 * np.mean(self._error[beside] ** 2) * max(correlated, 0.5) / count)
-        wave = self._matched.wave[self._channels]
-        return LineSpectrum(wave, flux, self._error, self._correlation, float(level_error))
-
-
-def _split(spectrum, lines, chi2, k, narrowest):
-    """Return lines and chi^2 with the k-th line as two, if that is much better; and whether it is."""
-    wave, fwhm = lines["wave"][k], lines["fwhm"][k]
-    guesses = np.column_stack([lines["wave"], lines["fwhm"]])
-    pair = [(wave - 0.4 * fwhm, 0.6 * fwhm), (wave + 0.4 * fwhm, 0.6 * fwhm)]
-    trial, other = fit_lines(spectrum, np.concatenate([guesses[:k], pair, guesses[k + 1 :]]), narrowest, guesses)
-    two = trial[k : k + 2]
-    apart = np.diff(two["wave"])[0] > APART * two["fwhm"].mean()
-    seen = np.all(two["fit"] & (two["flux"] > FAINTEST * two["flux_err"]))
-    if seen and apart and chi2 - other > BETTER:
-        return trial, other, True
-    return lines, chi2, False
-
-
-def _is_beside(masked, peak, origin):
-    """Return whether there are masked voxels within two of a peak."""
-    place = [round(float(peak[name])) - start for name, start in zip("zyx", origin, strict=True)]
-    return bool(masked[tuple(slice(max(0, index - 2), index + 3) for index in place)].any())
 
 
 def psf_spectra(data, weight, images):
@@ -179,17 +182,3 @@ def psf_spectra(data, weight, images):
     flux = np.where(unseen, 0, np.einsum("zkl,zl->zk", inverse, signal))
     error = np.sqrt(np.maximum(np.einsum("zkk->zk", inverse), 0))
     return flux.T, np.where(unseen, np.inf, error).T
-
-
-def _window(image, places, shape):
-    """Return the part of the field that holds some objects, as slices, and the PSF of each on it."""
-    pixels = np.rint(places).astype(int)
-    images = [image(offset=tuple(offset)) for offset in places - pixels]
-    half = len(images[0]) // 2
-    low, high = pixels.min(axis=0) - half, pixels.max(axis=0) + half + 1
-    full = np.zeros((len(images), *(high - low)))
-    for one, psf, (y, x) in zip(full, images, pixels - half - low, strict=True):
-        one[y : y + len(psf), x : x + len(psf)] = psf
-    inside = [slice(max(0, a), min(b, n)) for a, b, n in zip(low, high, shape, strict=True)]
-    cut = [slice(s.start - a, s.stop - a) for s, a in zip(inside, low, strict=True)]
-    return *inside, full[:, *cut]

@@ -125,7 +125,7 @@ def _search(block, matched, baseline, sky, kept):
     masked, core = masked[low - first : high - first], slice(start - low, stop - low)
     area = pixel_area(matched, low)
     raised, scatter = _normalise(snr, masked, sky[low:high], area)
-    noise = block_noise(snr[0, core], masked[core], start, _some(signal, information, area), scatter[0, core])
+    noise = block_noise(snr[0, core], masked[core], start, _some(signal, information, area), scatter[:, core])
     peaks = find_peaks(snr, FLOOR, low, core)
     snr = np.subtract(-raised, snr, out=snr)  # a nebula's rim is no negative peak
     negative = find_peaks(snr, FLOOR, low, core)
@@ -152,7 +152,7 @@ def _some(signal, information, area):
     """Return the S/N of planes filtered with the PSF alone, in some spaxels; NaN where there is none."""
     sparse = (slice(None), *2 * [slice(None, None, 2 * _stride(area))])
     signal, information = (values[sparse].reshape(len(values), -1) for values in (signal, information))
-    return signal / np.sqrt(np.where(information > 0, information, np.inf))
+    return signal / np.sqrt(np.where(information > 0, information, np.nan))
 
 
 def _stride(area):

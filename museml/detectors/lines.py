@@ -138,7 +138,7 @@ class LineDetector(Detector):
 
     def _table(self, cube, matched, peaks, lines, log_false, sky):
         ra, dec = cube.pixel_to_sky(peaks["x"], peaks["y"])
-        source = np.unique(lines["peak"], return_inverse=True)[1] + 1
+        source = np.unique(lines["object"], return_inverse=True)[1] + 1
         flags = self._flags(cube, matched, peaks, sky) | np.where(lines["masked"], DetectionFlag.MASKED, 0)
         flags |= np.where(lines["fit"], 0, DetectionFlag.FIT_FAILED)
         columns = {"id": np.arange(1, len(lines) + 1), "source": source, "kind": np.full(len(lines), "line")}
@@ -161,8 +161,9 @@ class LineDetector(Detector):
 
 
 def _peaks_of(lines, peaks):
-    """Return the peak of each line; of two lines in one peak, each has a part of the S/N."""
+    """Return the peak of each line, at its measured place; of several lines in one peak, each has a part of the S/N."""
     peaks, blended = peaks[lines["peak"]], np.bincount(lines["peak"])[lines["peak"]] > 1
+    peaks["y"], peaks["x"] = lines["y"], lines["x"]
     peaks["snr"][blended] = np.minimum(peaks["snr"], lines["flux"] / lines["flux_err"])[blended]
     return peaks
 

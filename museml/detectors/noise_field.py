@@ -73,6 +73,8 @@ class BlockNoise:
         Scatter of the S/N of each spaxel.
     scatter : ndarray, shape (channels,)
         Of the planes filtered with the PSF alone, in units of what the variances say.
+    filtered : ndarray, shape (widths, channels)
+        Scatter of the S/N of lines that it was divided by.
     lags : ndarray, shape (lags,)
         Sums of the products of these planes at distances of 0, 1, 2... channels.
     """
@@ -83,10 +85,11 @@ class BlockNoise:
     products: np.ndarray
     spread: np.ndarray
     scatter: np.ndarray
+    filtered: np.ndarray
     lags: np.ndarray
 
 
-def block_noise(snr, masked, start, planes, scatter):
+def block_noise(snr, masked, start, planes, filtered):
     """Look at a block of S/N already divided by its channels' scatter.
 
     Parameters
@@ -97,8 +100,8 @@ def block_noise(snr, masked, start, planes, scatter):
         The block's first channel.
     planes : ndarray, shape (more channels, spaxels)
         S/N of the planes filtered with the PSF alone, in some spaxels.
-    scatter : ndarray, shape (channels,)
-        The channels' scatter that S/N was divided by.
+    filtered : ndarray, shape (widths, channels)
+        The scatter that S/N was divided by; ``snr`` is that of the first width.
 
     Returns
     -------
@@ -111,14 +114,15 @@ def block_noise(snr, masked, start, planes, scatter):
     spaxels = spread(np.moveaxis(np.where(masked[::2], np.float32(np.nan), snr[::2]), 0, -1)).astype(np.float32)
     usual, lags = _plane_noise(planes)
     voxels, power = int(np.count_nonzero(~masked)), float(np.vdot(clipped, clipped))
-    return BlockNoise(start, voxels, power, products, spaxels, usual * scatter / scatter.min(), lags)
+    scatter = usual * filtered[0] / filtered[0].min()
+    return BlockNoise(start, voxels, power, products, spaxels, scatter, filtered, lags)
 
 
 def _plane_noise(planes):
     """Return the scatter of planes and the sums of their products at distances of 0 to `LAGS` - 1 channels."""
     scatter = spread(planes.reshape(1, -1))[0]
     scatter = float(max(scatter, LEAST)) if scatter > 0 else 1.0
-    clipped = np.clip(planes, -CLIP * scatter, CLIP * scatter) / scatter
+    clipped = np.nan_to_num(np.clip(planes, -CLIP * scatter, CLIP * scatter) / scatter)
     return scatter, np.array(
         [np.vdot(clipped[k:], clipped[: len(clipped) - k]) if k < len(clipped) else 0.0 for k in range(LAGS)]
     )
@@ -133,6 +137,8 @@ class NoiseField:
         self._spreads, self._starts = [block.spread for block in blocks], [block.start for block in blocks]
         #: scatter of the planes filtered with the PSF alone, channel by channel, in units of what the variances say
         self.scatter = np.concatenate([block.scatter for block in blocks])
+        #: scatter of the S/N of lines, width by width and channel by channel
+        self.filtered = np.concatenate([block.filtered for block in blocks], axis=1)
         lags = sum(block.lags for block in blocks)
         #: correlation of these planes at distances of 0, 1, 2... channels
         self.autocorrelation = lags / lags[0] if lags[0] > 0 else np.eye(LAGS)[0]

@@ -125,6 +125,26 @@ def test_lines_close_together_are_two(blank):
     assert sorted(found["wave"]) == pytest.approx([7150.4, 7165.0], abs=0.6)
 
 
+@pytest.mark.parametrize("second", [{"x": 19.5}, {"x": 19.5, "snr": 10.0}, {"wave": 7154.9, "snr": 15.0}])
+def test_neighbours_are_told_apart_and_have_their_own_flux(blank, second):
+    """One and a half FWHM of the PSF, or of the line."""
+    pair = one_line(blank, snr=30.0, fwhm=3.0), one_line(blank, **({"snr": 30.0, "fwhm": 3.0} | second))
+    found = LineDetector().detect(inject_lines(inject_lines(blank, pair[0]), pair[1]))
+    found.sort(["wave"] if "wave" in second else ["x"])
+    assert len(found) == 2
+    for row, (truth,) in zip(found, pair, strict=True):
+        assert abs(row["flux"] - truth["flux"]) < 3.5 * row["flux_err"]
+        assert row["x"] == pytest.approx(truth["x"], abs=0.4)
+        assert row["wave"] == pytest.approx(truth["wave"], abs=0.5)
+    assert (found["source"][0] == found["source"][1]) == ("wave" in second)
+
+
+def test_an_extended_object_is_one(blank):
+    truth = one_line(blank, snr=30.0)
+    truth["size"] = 0.5
+    assert len(LineDetector().detect(inject_lines(blank, scale_to_snr(truth, 30.0, blank)))) == 1
+
+
 def test_continuum_sources_are_not_lines(blank):
     cube = inject_lines(blank, random_continua(blank, 3, 5, snr=(100.0, 200.0)))
     assert len(LineDetector().detect(cube)) <= 1

@@ -20,7 +20,7 @@ WAVE = 7000 + 1.25 * np.arange(100)
 
 def noise_of(snr):
     unmasked = np.zeros(snr.shape, bool)
-    return NoiseField([block_noise(snr, unmasked, 0, snr[:, :, ::4].reshape(len(snr), -1), np.ones(len(snr)))])
+    return NoiseField([block_noise(snr, unmasked, 0, snr[:, :, ::4].reshape(len(snr), -1), np.ones((1, len(snr))))])
 
 
 def test_quantiles_are_those_of_numpy_without_the_invalid():
