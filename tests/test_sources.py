@@ -3,7 +3,8 @@ import pytest
 from mpdaf.sdetect import Catalog, Source
 
 from museml.classification import Redshifts
-from museml.sources import line_redshift, redshift_grid, write_prediction
+from museml.errors import PredictionFlag
+from museml.sources import line_redshift, redshift_grid, second_redshift, write_prediction
 
 
 @pytest.fixture
@@ -74,3 +75,10 @@ def test_grid_is_even_in_ln_1_plus_z():
 )
 def test_emission_lines_are_named_where_there_may_be_some(kind, z):
     assert line_redshift(redshifts(**{"class": [kind]})) == z
+
+
+def test_a_blend_has_a_second_redshift():
+    blend = int(PredictionFlag.BLEND)
+    assert second_redshift(redshifts(flags=[blend])) == 1.5
+    assert second_redshift(redshifts()) is None
+    assert second_redshift(redshifts(flags=[blend], z_2=np.ma.array([1.5], mask=True))) is None
