@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import uniform_filter, uniform_filter1d
 from scipy.special import logsumexp
 
+from museml.data.linelist import LINES as KNOWN
 from museml.detectors.line_grid import STEP
 from museml.detectors.set_evidence import line_gains, set_evidence
 from museml.detectors.set_members import LINES, SETS
@@ -18,6 +20,7 @@ HOPELESS = -8.0  # ln(odds) below which a candidate is dropped
 EXPLAINED = 0.5  # probability from which a source explains its lines
 SPREAD = 8  # steps to each side, and pixels, over which a line is seen
 REACH = 6.0
+SIDE = 5  # pixels of the squares in which residuals are counted
 RUNNERS_UP = 3  # other solutions that are kept
 SAME_PLACE = 2.5  # pixels within which two solutions may be the same source's
 SAME_Z = 1e-3  # difference in ln(1 + z) of one solution seen twice
@@ -26,6 +29,8 @@ NOISE = 1.9e-6  # peaks of noise above `STRONG` per pixel and step
 SEEN = 1.0  # ln(likelihood ratio) from which a line counts as seen
 USED = 0.5  # ln(likelihood ratio) from which a line supports a solution
 SAME_LINE = 1e-3  # difference in ln(wavelength) of one line
+FAINT = 0.2  # S/N relative to a source's brightest line below which any line at its redshift may be its own
+EMISSION = np.log([line.wave for line in KNOWN.values() if line.kind != "absorption"])
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,16 @@ class _Places:
         self.places = candidates.lnz[:, None] + waves
 
     def shared(self, row, others):
-        """Return what lines that also support ``row`` contribute to other candidates."""
-        mine = self.places[row, self.gains[row] > USED]
+        """Return what lines that also support ``row``, or are its faint lines, contribute to other candidates."""
+        gains, places = np.maximum(self.gains[others], 0), self.places[others]
+        faint = self.candidates.snr[others] < FAINT * self.candidates.snr[row].max()
+        known = self._near(places, self.places[row, self.gains[row] > USED])
+        return np.sum(gains * (known | (faint & self._near(places, self.candidates.lnz[row] + EMISSION))), axis=1)
+
+    def _near(self, places, mine):
         if not len(mine):
-            return np.zeros(len(others))
-        distance = np.abs(self.places[others][:, :, None] - mine).min(axis=2)
-        return np.sum(np.where(distance < SAME_LINE, np.maximum(self.gains[others], 0), 0), axis=1)
+            return np.zeros(places.shape, bool)
+        return np.abs(places[:, :, None] - mine).min(axis=2) < SAME_LINE
 
 
 def choose(candidates, strong, negative, grid, shape):
@@ -92,12 +101,14 @@ def choose(candidates, strong, negative, grid, shape):
     number, lines = 5.0, float(len(strong))
     cells = shape[0] * shape[1] / STEP / CELL
     voxels = len(grid) * shape[0] * shape[1]
+    residuals, kept_rows = _residuals(candidates, negative, grid, shape), np.arange(len(candidates))
     for _ in range(PASSES):
-        density = np.full(candidates.snr.shape, max(lines * LINE / voxels, RARE))
+        density = np.maximum(residuals[kept_rows], max(lines * LINE / voxels, RARE))
         evidence, best = set_evidence(candidates, density)
         evidence += np.log([one.prior for one in SETS])
         odds = logsumexp(evidence, axis=1) + np.log(number / cells)
         kept = odds > HOPELESS
+        kept_rows = kept_rows[kept]
         candidates, evidence, best, odds, density = (part[kept] for part in (candidates, evidence, best, odds, density))
         kind = evidence.argmax(axis=1)
         gains = _gains(candidates, kind, best, density)
@@ -108,6 +119,21 @@ def choose(candidates, strong, negative, grid, shape):
         alone = len(strong) - np.count_nonzero(explained) - NOISE * voxels - sum(one.p for one in several)
         lines = max(alone, 0.0)
     return candidates, solutions
+
+
+def _residuals(candidates, negative, grid, shape):
+    """Return the probability, by negative peaks, that a residual is at each line of each candidate.
+
+    One negative peak may be noise; more at one wavelength, or around one pixel, are residuals, which are positive as often.
+    """
+    wave, _ = np.histogram(negative[:, 0], np.arange(len(grid) + 1))
+    wave = uniform_filter1d(wave.astype(float), 2 * SPREAD + 1, mode="constant") * (2 * SPREAD + 1)
+    by_wave = np.maximum(wave - 1, 0) * LINE / ((2 * SPREAD + 1) * shape[0] * shape[1])
+    place, _, _ = np.histogram2d(negative[:, 1], negative[:, 2], [np.arange(n + 1) for n in shape])
+    place = uniform_filter(place, SIDE, mode="constant") * SIDE**2
+    by_place = np.maximum(place - 1, 0) * LINE / (SIDE**2 * len(grid))
+    steps = np.rint(candidates.lnz[:, None] / STEP + [grid.place(wave) for wave, _ in LINES]).astype(int)
+    return np.maximum(by_wave[np.clip(steps, 0, len(grid) - 1)], by_place[candidates.y, candidates.x][:, None])
 
 
 def _gains(candidates, kind, best, density):
@@ -125,7 +151,7 @@ def _gains(candidates, kind, best, density):
 def _solutions(candidates, odds, kind, gains):
     """Accept candidates, the best first; each takes its lines away from the others."""
     places, odds = _Places(candidates, gains), odds.copy()
-    original, open_, solutions = odds.copy(), np.ones(len(odds), bool), []
+    open_, solutions = np.ones(len(odds), bool), []
     while open_.any():
         row = np.flatnonzero(open_)[odds[open_].argmax()]
         if odds[row] < HOPELESS:
@@ -135,23 +161,23 @@ def _solutions(candidates, odds, kind, gains):
         same = np.abs(candidates.lnz[near] - candidates.lnz[row]) < SAME_Z
         shared = places.shared(row, near)
         rival = (distance[near] < SAME_PLACE) & ~same & (shared > USED)
-        solutions.append(_solution(candidates, row, kind[row], odds[row], near[rival], original))
+        solutions.append(_solution(candidates, row, kind[row], odds[row], near[rival], odds))
         open_[row] = False
         open_[near[same]] = False
         odds[near] -= shared
     return sorted(solutions, key=lambda one: (-one.p, -one.odds))
 
 
-def _solution(candidates, row, kind, odds, rivals, original):
+def _solution(candidates, row, kind, odds, rivals, every):
     """Weigh a solution against its rivals; of one redshift at several pixels the best counts."""
-    rivals = rivals[np.argsort(-original[rivals])]
+    rivals = rivals[np.argsort(-every[rivals])]
     kept = []
     for other in rivals:
         if all(abs(candidates.lnz[other] - candidates.lnz[known]) > SAME_Z for known in kept):
             kept.append(other)
-    total = logsumexp([0.0, odds, *original[kept]])
-    doubt, p_real = np.exp(logsumexp([0.0, *original[kept]]) - total), -np.expm1(-total)
-    others = tuple((float(candidates.lnz[k]), float(np.exp(original[k] - total))) for k in kept[:RUNNERS_UP])
+    total = logsumexp([0.0, odds, *every[kept]])
+    doubt, p_real = np.exp(logsumexp([0.0, *every[kept]]) - total), -np.expm1(-total)
+    others = tuple((float(candidates.lnz[k]), float(np.exp(every[k] - total))) for k in kept[:RUNNERS_UP])
     members = [line for lines, _, _ in SETS[kind].features for line, _ in lines]
     lines = tuple(line for line in members if candidates.scale[row, line] > 0)
     numbers = (float(value) for value in (odds, np.exp(odds - total), doubt, p_real))

@@ -18,10 +18,10 @@ FLOOR = 4.5  # of ln(likelihood ratio), for candidates
 STRONG = 4.5  # S/N of lines that are counted one by one
 BOUND = 7.0  # ln(likelihood ratio) that one line gives before it is taken for an unrelated one ...
 SLOPE = 1.0  # ... and what it gives beyond, per unit of S/N, so that the best redshift is still the best
+BRIGHT = 15.0  # of ln(likelihood ratio), for candidates that are no peaks
 UNIT = 6.0  # steps of the tables for a ln(likelihood ratio) of 1
 FINE = 8.0  # steps of the tables for a S/N of 1
 SIGNALS = np.exp(np.linspace(np.log(1.5), np.log(15), 40))  # true S/N of lines, in the tables
-ALONE = 0.35  # probability to be seen from which a line may be the only strong one
 OFFSETS = np.arange(-1.5, 1.6, 0.5)  # steps by which a candidate's redshift is improved
 BESIDE = 3  # steps to each side where a line that does not belong to the set may have its peak
 DOUBLET = round(np.log(3729.88 / 3727.09) / STEP)  # steps between the two lines of [OII]
@@ -120,8 +120,9 @@ def _search_tile(kept, grid, tile):
     doublet = reduce(np.maximum, (_doublet(maps[width][0], grid, width) for width in WIDTHS))
     parts = []
     for group in GROUPS:
-        places = _peaks(_sum(group, grid, single, doublet), FLOOR * UNIT, tile.core)
-        places = np.hstack([places, _of_lines(group, grid, single, doublet, tile.core)])
+        total = _sum(group, grid, single, doublet)
+        places = _peaks(total, FLOOR * UNIT, tile.core)
+        places = np.hstack([places, _of_lines(group, grid, single, doublet, tile.core), _highest(total, *places[1:])])
         parts.append(_measured(places, group, grid, maps, single))
     candidates = Candidates.joined(parts)
     lowest = reduce(np.minimum, (snr for snr, _ in maps.values()))
@@ -196,16 +197,25 @@ def _peaks(field, floor, core):
     return np.array([z - 1, y - 1, x - 1])
 
 
+def _highest(total, y, x):
+    """Return the best trials at pixels of peaks; inside an extended source they need not be peaks themselves."""
+    y, x = np.unique([y, x], axis=1)
+    column = total[:, y, x]
+    places = np.array([column.argmax(axis=0), y, x])
+    return places[:, column.max(axis=0, initial=0) > BRIGHT * UNIT]
+
+
 def _of_lines(group, grid, single, doublet, core):
-    """Return places of single strong lines, each taken for every line of the group that may stand alone."""
-    peaks = {"line": _peaks(single, STRONG, core), "oii": _peaks(doublet, STRONG, core)}
+    """Return places of single strong lines, each taken for every line of the group."""
+    lines, pairs = (_peaks(snr, STRONG, core) for snr in (single, doublet))
+    either = np.hstack([pairs, *(lines - np.array([[step], [0], [0]]) for step in (0, DOUBLET // 2, DOUBLET))])
     first, last = _trials(group)
     places = [np.zeros((3, 0), int)]
-    for number, seen in group.lines:
+    for number, _ in group.lines:
         wave, profile = LINES[number]
-        z, y, x = peaks[profile]
+        z, y, x = either if profile == "oii" else lines
         z = np.rint(z - grid.place(wave)).astype(int) - first
-        places.append(np.array([z, y, x])[:, (z >= 0) & (z < last - first) & (seen >= ALONE)])
+        places.append(np.array([z, y, x])[:, (z >= 0) & (z < last - first)])
     return np.hstack(places)
 
 
