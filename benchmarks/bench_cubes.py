@@ -92,9 +92,8 @@ class Bench:
 
     def redshifts(self):
         """Redshifts of galaxies with several lines, from line sets and from the whole job."""
-        self.write(
-            "cubes_redshifts", self.compared(("galaxies",), ("line_sets", "joint, redshifts", "run"), scores.redshift_scores)
-        )
+        finders = ("line_sets", "joint, redshifts", "run")
+        self.write("cubes_redshifts", self.compared(("galaxies",), finders, scores.redshift_scores))
 
     def cost(self):
         """Time and memory for growing cubes."""
