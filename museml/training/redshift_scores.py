@@ -40,7 +40,7 @@ def redshift_scores(model, batch, truth, data="held-out simulations"):
     return (
         *_by_range(right, truth, data),
         *_by_class(kind, truth, data),
-        *_when_sure(right, p, data),
+        *_when_sure(kind, right, p, data),
         *reliability(right, p, data),
         *_blends(found, z, truth, data),
     )
@@ -104,10 +104,12 @@ def _by_class(kind, truth, data):
         yield rate(f"class right, {name}{text}", int((kind[rows] == name).sum()), int(rows.sum()), data)
 
 
-def _when_sure(right, p, data):
-    sure = p > SURE
-    yield rate(f"right where p > {SURE:g}", int(right[sure].sum()), int(sure.sum()), data)
-    yield rate(f"p > {SURE:g}", int(sure.sum()), len(p), data)
+def _when_sure(kind, right, p, data):
+    """Return how often redshifts with a high probability are right, and how many there are."""
+    given = kind != "nothing"
+    sure = given & (p > SURE)
+    yield rate(f"right where p > {SURE:g} of a redshift", int(right[sure].sum()), int(sure.sum()), data)
+    yield rate(f"p > {SURE:g} of a redshift", int(sure.sum()), int(given.sum()), data)
 
 
 def _blends(found, z, truth, data):
