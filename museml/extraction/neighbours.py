@@ -44,18 +44,23 @@ class Sources:
 
     def __init__(self, detections):
         order = np.argsort(np.asarray(detections["source"]), kind="stable")
-        ordered = detections[order]
-        self.numbers, starts = np.unique(np.asarray(ordered["source"]), return_index=True)
-        groups = zip(starts, [*starts[1:], len(ordered)], strict=True)
-        self._rows = [ordered[start:stop] for start, stop in groups]
-        self.places = np.array([source_position(rows) for rows in self._rows]).reshape(-1, 2)
-        self.continuum = np.array(["continuum" in rows["kind"] for rows in self._rows], bool)
+        self._ordered = detections[order]
+        self._columns = {name: np.asarray(self._ordered[name]) for name in ("kind", "x", "y", "snr", "wave", "fwhm")}
+        self.numbers, starts = np.unique(np.asarray(self._ordered["source"]), return_index=True)
+        self._parts = [slice(*ends) for ends in zip(starts, [*starts[1:], len(order)], strict=True)]
+        columns = [self._part(row) for row in range(len(self._parts))]
+        self.places = np.array([source_position(part) for part in columns]).reshape(-1, 2)
+        self.continuum = np.array(["continuum" in part["kind"] for part in columns], bool)
         finite = np.where(np.isfinite(self.places), self.places, -1e6)
         self._tree = cKDTree(finite) if len(finite) else None
 
     def detections(self, row):
         """Return the detections of a source."""
-        return self._rows[row]
+        return self._ordered[self._parts[row]]
+
+    def _part(self, row):
+        """Return columns of a source's detections as arrays, which is much faster than a table."""
+        return {name: values[self._parts[row]] for name, values in self._columns.items()}
 
     def row(self, number):
         """Return the row of a source."""
@@ -104,5 +109,6 @@ class Sources:
 
     def _lines(self, row):
         """Return wavelengths and widths of a source's lines."""
-        lines = self._rows[row][self._rows[row]["kind"] == "line"]
-        return np.asarray(lines["wave"], float), np.asarray(lines["fwhm"], float)
+        part = self._part(row)
+        lines = part["kind"] == "line"
+        return part["wave"][lines].astype(float), part["fwhm"][lines].astype(float)
