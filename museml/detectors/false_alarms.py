@@ -1,6 +1,7 @@
 """How many false detections to expect: from theory, and from the noise's own negative peaks."""
 
 import numpy as np
+from scipy.special import erf
 from scipy.stats import poisson
 
 __all__ = ["FalseAlarms", "expected_maxima"]
@@ -54,17 +55,19 @@ class FalseAlarms:
         As for `expected_maxima`.
     negative : array_like
         S/N of the peaks of the sign-flipped data above `MODEST`: a sample of false detections.
-    templates : int
-        Number of templates of which the best counts. With more than one, the search has one more
-        dimension, and the number of maxima falls more slowly by a factor u (Siegmund & Worsley
-        1995, Annals of Statistics 23, 608).
+    overlaps : sequence of float
+        Correlation of each template with the next, where the best of several counts. Each further
+        one adds maxima, by the share erf(u a / sqrt(2)) with a^2 = (1 - r) / (1 + r) of two values of
+        correlation r of which the second is higher; for very similar ones this is the factor u of
+        Siegmund & Worsley (1995, Annals of Statistics 23, 608).
     residuals : bool
         Whether residuals beyond Gaussian noise are to be expected even if no negative peak shows them.
     """
 
-    def __init__(self, voxels, correlations, negative, templates=1, residuals=False):
+    def __init__(self, voxels, correlations, negative, overlaps=(), residuals=False):
         self._field = voxels, correlations
-        self._scales = templates > 1
+        overlaps = np.asarray(overlaps, float)
+        self._contrasts = np.sqrt((1 - overlaps) / (2 + 2 * overlaps))
         self._peaks = np.sort(np.asarray(negative, float))[::-1]
         theory = expected_maxima(MODEST, *self._field)
         self.level = (np.count_nonzero(self._peaks > MODEST) + PRIOR) / (theory + PRIOR)
@@ -90,8 +93,12 @@ class FalseAlarms:
         return np.exp(self._log_theory(snr))
 
     def _log_theory(self, snr):
-        more = np.asarray(snr, float) / MODEST if self._scales else 1.0
+        more = self._templates(snr) / self._templates(MODEST)
         return np.log(self.level * more) + _log_expected(snr, *self._field)
+
+    def _templates(self, snr):
+        """Return how many times more maxima there are than with one template."""
+        return 1 + np.sum(erf(np.asarray(snr, float)[..., None] * self._contrasts), axis=-1)
 
     def _where_one_is_expected(self):
         grid = np.linspace(1.5, 15, 500)

@@ -99,7 +99,7 @@ class LineDetector(Detector):
         lines = measure_lines(cube, matched, search.baseline, findings.noise, peaks)
         lines = lines[np.isfinite(lines["flux_err"])]  # no valid voxel under the PSF, no flux
         peaks = _peaks_of(lines, peaks)
-        log_false = _log_false(peaks, negative, findings.noise, sky, len(matched.widths))
+        log_false = _log_false(peaks, negative, findings.noise, sky, _overlaps(matched))
         return self._table(cube, matched, peaks, lines, log_false, sky)
 
     def check_settings(self):
@@ -168,7 +168,7 @@ def _peaks_of(lines, peaks):
     return peaks
 
 
-def _log_false(peaks, negative, noise, sky, templates):
+def _log_false(peaks, negative, noise, sky, overlaps):
     """Return the logarithm of the expected number of false detections as sure as each peak.
 
     Sky lines and the rest of the spectrum each have their own false detections, and sky lines are
@@ -179,9 +179,15 @@ def _log_false(peaks, negative, noise, sky, templates):
         chosen, sample = (sky[np.rint(some["z"]).astype(int)] == on_sky for some in (peaks, negative))
         part = np.mean(sky == on_sky)
         field = noise.voxels * part, noise.correlations
-        false = FalseAlarms(*field, negative["snr"][sample], templates, residuals=on_sky)
+        false = FalseAlarms(*field, negative["snr"][sample], overlaps, residuals=on_sky)
         answer[chosen] = false.log(peaks["snr"][chosen]) - np.log(part)
     return answer
+
+
+def _overlaps(matched):
+    """Return the correlation of the line of each width with the next wider one."""
+    fwhm = np.sort([matched.fwhm(width, np.median(matched.wave)) for width in matched.widths])
+    return np.sqrt(2 * fwhm[1:] * fwhm[:-1] / (fwhm[1:] ** 2 + fwhm[:-1] ** 2))
 
 
 def _template_correlation(matched):

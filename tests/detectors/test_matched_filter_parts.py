@@ -122,6 +122,12 @@ def test_negative_peaks_set_the_level_and_the_tail():
     assert 0 < spoilt(12.0) < spoilt(10.0) < 1
 
 
+def test_further_templates_add_false_detections_the_more_the_less_they_are_alike():
+    field = 1e6, (0.9, 0.9, 0.9)
+    one, alike, unlike = (FalseAlarms(*field, [], overlaps)(5.0) for overlaps in ((), (0.99,), (0.8,)))
+    assert 1 < alike / one < unlike / one < 2
+
+
 def test_residuals_that_are_expected_count_before_they_are_seen():
     pure, wary = (FalseAlarms(1e6, (0.9, 0.9, 0.9), [], residuals=residuals) for residuals in (False, True))
     assert wary(3.5) == pure(3.5)
