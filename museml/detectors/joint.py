@@ -21,9 +21,12 @@ __all__ = ["JointDetector", "common_score"]
 
 NEAR = 0.75  # radius of a source in FWHM of the PSF: faint lines scatter by half of this, and gas may be displaced
 LEAST = 0.01  # smallest radius of a source, arcsec
+LEAST_P_Z = 0.5  # of sets that are taken in
 SLACK = 1.05  # S/N in a set over that in the list of lines, whose filter fits less well
-#: what a set tells of each of its lines
-OF_SET = ("set", "z", "p_z", "z_2", "p_z_2", "p_real")
+#: what a set tells of a line whose wing it is, and of each of its lines
+OF_WING = ("z", "p_z", "z_2", "p_z_2")
+OF_SET = ("set", "p_real", *OF_WING)
+WIDE = 3.0  # radius of sources over that within which the wings of a line are, of an extended object
 HIGHEST = 300.0  # score from which n_false is too small a number to be held
 
 
@@ -128,7 +131,7 @@ class JointDetector(Detector):
         search = lines.search(data, kept)
         single, sets = lines.detections(data, search), Detections.empty()
         if self.line_sets:
-            sets = LineSetDetector(psf=self.psf).detections(data, kept, search)
+            sets = LineSetDetector(min_p_z=LEAST_P_Z, psf=self.psf).detections(data, kept, search)
         parts = [*_each_once(single, sets, radius, lines.threshold), continuum.find(data)]
         return _stacked(parts)
 
@@ -172,12 +175,10 @@ def _each_once(single, sets, radius, threshold):
         table["set"], table["weak"] = number, np.full(len(table), table is sets)
     match = known_lines(single, sets, radius)
     wing = _wings(sets, match, threshold)
-    match[wing] = -1
-    known = [name for name in OF_SET if name in single.colnames and name in sets.colnames]
+    match[wing] = known_lines(single, sets[wing], WIDE * radius)
     for row in np.argsort(np.ma.filled(sets["p_z"], 0)):  # the best last
-        if match[row] >= 0:
-            for name in known:
-                single[name][match[row]] = sets[name][row]
+        for name in (OF_WING if wing[row] else OF_SET) if match[row] >= 0 else ():
+            single[name][match[row]] = sets[name][row]
     return single, sets[(match < 0) & ~wing]
 
 
@@ -224,12 +225,11 @@ def _merged(detections, radius):
 
 def _share_redshift(detections):
     """Give all rows of a source the redshift of the most probable set in it."""
-    known = [name for name in OF_SET[1:-1] if name in detections.colnames]
     p_z = np.ma.filled(detections["p_z"], -1)
     for number in np.unique(np.asarray(detections["source"])[p_z >= 0]):
         rows = np.flatnonzero(detections["source"] == number)
         best = rows[np.argmax(p_z[rows])]
-        for name in known:
+        for name in OF_WING:
             detections[name][rows] = detections[name][best]
 
 
