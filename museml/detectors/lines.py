@@ -26,7 +26,17 @@ ENGINES = ("auto", "numpy", "keras")
 
 @dataclass(frozen=True)
 class LineSearch:
-    """A cube's filter, continuum, and what the search has found."""
+    """What `LineDetector.search` knows of a cube afterwards.
+
+    Attributes
+    ----------
+    matched : `~museml.detectors.matched_filter.MatchedFilter`
+        The filter.
+    baseline : `~museml.detectors.baseline.Baseline`
+        The continuum.
+    findings : `~museml.detectors.line_search.Findings`
+        Peaks and noise.
+    """
 
     matched: MatchedFilter
     baseline: Baseline
@@ -39,9 +49,10 @@ class LineDetector(Detector):
     Each voxel gets the signal-to-noise ratio S/N = sum(d w t) / sqrt(sum(w t^2)) of a line there:
     d are the data without continuum, w the inverse variances, t the PSF times a Gaussian line. The
     best of several line widths counts. Since the voxels of real cubes are correlated, S/N is divided
-    by its own robust scatter, region by region. Its local maxima are the detections. The number of
-    false ones to expect comes from the theory of Gaussian fields and from the negative peaks, apart
-    for sky lines and the rest; ``score`` is minus its decadic logarithm.
+    by its own robust scatter, region by region. Its local maxima are the detections; those that are
+    blends are taken apart. The number of false ones to expect comes from the theory of Gaussian
+    fields and from the negative peaks, apart for sky lines and the rest; ``score`` is minus its
+    decadic logarithm.
 
     Parameters
     ----------
