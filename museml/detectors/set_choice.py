@@ -25,10 +25,12 @@ RUNNERS_UP = 3  # other solutions that are kept
 SAME_PLACE = 2.5  # pixels within which two solutions may be the same source's
 SAME_Z = 1e-3  # difference in ln(1 + z) of one solution seen twice
 LINE = 112.0  # pixels times steps in which a line is seen
+FAINTER = 1.5  # unrelated lines of any S/N, for each above `STRONG`
 NOISE = 1.9e-6  # peaks of noise above `STRONG` per pixel and step
 SEEN = 1.0  # ln(likelihood ratio) from which a line counts as seen
 USED = 0.5  # ln(likelihood ratio) from which a line supports a solution
 SAME_LINE = 1e-3  # difference in ln(wavelength) of one line
+WINGS = 4e-3  # the same for what may be the wing of a bright line
 FAINT = 0.2  # S/N relative to a source's brightest line below which any line at its redshift may be its own
 EMISSION = np.log([line.wave for line in KNOWN.values() if line.kind != "absorption"])
 
@@ -79,13 +81,17 @@ class _Places:
         """Return what lines that also support ``row``, or are its faint lines, contribute to other candidates."""
         gains, places = np.maximum(self.gains[others], 0), self.places[others]
         faint = self.candidates.snr[others] < FAINT * self.candidates.snr[row].max()
-        known = self._near(places, self.places[row, self.gains[row] > USED])
-        return np.sum(gains * (known | (faint & self._near(places, self.candidates.lnz[row] + EMISSION))), axis=1)
+        mine = self.places[row, self.gains[row] > USED]
+        known = _near(places, mine, SAME_LINE)
+        own = _near(places, mine, WINGS) | _near(places, self.candidates.lnz[row] + EMISSION, SAME_LINE)
+        return np.sum(gains * (known | (faint & own)), axis=1)
 
-    def _near(self, places, mine):
-        if not len(mine):
-            return np.zeros(places.shape, bool)
-        return np.abs(places[:, :, None] - mine).min(axis=2) < SAME_LINE
+
+def _near(places, others, tolerance):
+    """Return which places in ln(wavelength) are near one of others."""
+    if not len(others):
+        return np.zeros(places.shape, bool)
+    return np.abs(places[:, :, None] - others).min(axis=2) < tolerance
 
 
 def choose(candidates, strong, negative, grid, shape):
@@ -117,14 +123,14 @@ def choose(candidates, strong, negative, grid, shape):
         several = [one for one in solutions if np.count_nonzero(gains[one.row] > SEEN) > 1]
         explained = _explained(candidates, gains, several, strong, grid)
         alone = len(strong) - np.count_nonzero(explained) - NOISE * voxels - sum(one.p for one in several)
-        lines = max(alone, 0.0)
+        lines = FAINTER * max(alone, 0.0)
     return candidates, solutions
 
 
 def _residuals(candidates, negative, grid, shape):
     """Return the probability, by negative peaks, that a residual is at each line of each candidate.
 
-    One negative peak may be noise; more at one wavelength, or around one pixel, are residuals, which are positive as often.
+    One negative peak may be noise; more at one wavelength, or around one pixel, are residuals, and as many are positive.
     """
     wave, _ = np.histogram(negative[:, 0], np.arange(len(grid) + 1))
     wave = uniform_filter1d(wave.astype(float), 2 * SPREAD + 1, mode="constant") * (2 * SPREAD + 1)
@@ -143,8 +149,9 @@ def _gains(candidates, kind, best, density):
         rows = np.flatnonzero(kind == number)
         found = line_gains(SETS[number], best[rows, number], candidates[rows], density[rows])
         for (lines, _, _), gain in zip(SETS[number].features, found, strict=True):
-            for line, _ in lines:
-                gains[rows, line] += np.where(candidates.snr[rows, line] > 1, gain / len(lines), 0)
+            numbers = [line for line, _ in lines]
+            power = np.maximum(candidates.snr[np.ix_(rows, numbers)], 0) ** 2
+            gains[np.ix_(rows, numbers)] += gain[:, None] * power / np.maximum(power.sum(axis=1, keepdims=True), 1)
     return gains
 
 

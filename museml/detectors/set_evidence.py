@@ -13,9 +13,10 @@ NODES = 0.75 * np.arange(-2, 3)  # where the scatter of flux ratios is sampled, 
 NODE_WEIGHTS = np.exp(-0.5 * NODES**2) / np.exp(-0.5 * NODES**2).sum()
 WIDTH_OF_NODE = 0.3  # standard deviations of the scatter that a node stands for
 MODEL_ERROR = 0.1  # no model of PSF and profile is better
-UNRELATED = np.geomspace(2.5, 300.0, 80)  # true S/N of lines that belong to no set
+UNRELATED = np.geomspace(3.0, 300.0, 80)  # true S/N of lines that belong to no set: the fainter, the more there are
+WEIGHT = np.log(UNRELATED[0] / UNRELATED / np.sum(UNRELATED[0] / UNRELATED))
 TABLE = np.linspace(-8, 60, 681)
-UNRELATED_TABLE = logsumexp(TABLE[:, None] * UNRELATED - UNRELATED**2 / 2, axis=1) - np.log(len(UNRELATED))
+UNRELATED_TABLE = logsumexp(TABLE[:, None] * UNRELATED - UNRELATED**2 / 2 + WEIGHT, axis=1)
 MISMATCH = 0.03  # part of the S/N that is lost to a line's model, for a set more than for an unrelated line
 DEEPEST = -3.0  # absorption is not held against a set beyond this S/N
 HIGHEST = 50.0  # largest ln(likelihood ratio) of one line, for the sake of the numbers
