@@ -9,7 +9,7 @@ from scipy.ndimage import laplace, spline_filter
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import spsolve
 
-__all__ = ["PointFit", "fit_points", "light_inside", "move_points", "widths"]
+__all__ = ["PointFit", "fit_points", "light_inside", "move_points", "widths", "within"]
 
 SLACK = 1e-6  # keeps the fit of sources at one place possible
 LEAST_ALONE = 0.05  # least part of a source's shape that is its own
@@ -51,6 +51,7 @@ def fit_points(data, weight, kernel, positions):
     PointFit
     """
     shape, half = data.shape, kernel.shape[0] // 2
+    positions = within(positions, shape)
     stamps, corners = _stamps(kernel, positions)
     design = _design(stamps, corners, [n + 2 * half for n in shape])
     weight, data = (np.pad(values, half).ravel() for values in (weight, data))
@@ -81,12 +82,12 @@ def move_points(images, positions, farthest):
     fits : list of PointFit
         One for each image.
     """
-    start, shape = positions, images[0].data.shape
+    shape = images[0].data.shape
+    start = positions = within(positions, shape)
     for _ in range(MOVES):
         fits = [fit_points(image.data, image.weight, image.kernel, positions) for image in images]
         moved = positions + _steps(images, fits, positions)
-        positions = start + np.clip(moved - start, -farthest, farthest)
-        positions = np.clip(positions, -0.49, np.array(shape[::-1]) - 0.51)
+        positions = within(start + np.clip(moved - start, -farthest, farthest), shape)
     return positions, [fit_points(image.data, image.weight, image.kernel, positions) for image in images]
 
 
@@ -107,6 +108,7 @@ def widths(image, positions, fwhm):
     excess, error : ndarray, shape (n,)
         Excess of the squared width over that of the PSF, relative to the latter, and its standard error.
     """
+    positions = within(positions, image.data.shape)
     fit, half = fit_points(image.data, image.weight, image.kernel, positions), image.kernel.shape[0] // 2
     shapes, corners = _stamps(image.kernel, positions)
     broader, _ = _stamps(laplace(image.kernel), positions)
@@ -141,10 +143,15 @@ def light_inside(kernel, positions, labels):
     labels : ndarray of int, shape (y, x)
         The source of each pixel, from 1; 0 where there is none.
     """
-    stamps, corners = _stamps(kernel, positions)
+    stamps, corners = _stamps(kernel, within(positions, labels.shape))
     half = kernel.shape[0] // 2
     own = _windows(np.pad(labels, half), corners, 2 * half + 1) == np.arange(1, len(positions) + 1)[:, None, None]
     return (stamps * own).sum(axis=(1, 2))
+
+
+def within(positions, shape):
+    """Return positions (x, y) drawn to the nearest point that lies on a pixel of an image."""
+    return np.clip(positions, -0.49, np.array(shape[::-1]) - 0.51)
 
 
 def _errors(power):

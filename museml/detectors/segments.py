@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from photutils.segmentation import SegmentationImage
-from scipy.ndimage import label, maximum_filter, maximum_position
+from scipy.ndimage import binary_erosion, label, maximum_filter, maximum_position
 from scipy.spatial import cKDTree
 from skimage.segmentation import relabel_sequential, watershed
 
@@ -136,7 +136,8 @@ def _label(snr, sharp, threshold):
     A source may have its peak in either image; one that has it in both is known by the sharp one.
     """
     regions = _regions(np.maximum(snr, sharp))
-    labels = _above(sharp, np.maximum(threshold, SHARPNESS * snr))
+    rising = ~binary_erosion(sharp != 0, np.ones((3, 3)))  # where the sharpened filter ends is no peak
+    labels = _above(sharp, np.where(rising, np.inf, np.maximum(threshold, SHARPNESS * snr)))
     blurred = _above(snr, np.full_like(snr, threshold))
     known = _peaks(sharp, labels)
     new = blurred * ~np.isin(blurred, blurred[tuple(known)]) * (labels == 0)

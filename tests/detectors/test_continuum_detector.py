@@ -84,6 +84,15 @@ def test_close_pairs_are_separated(separation):
     assert np.all(found["flags"] & DetectionFlag.BLEND)
 
 
+@pytest.mark.parametrize("place", [(26.3, 1.0), (0.4, 20.0), (38.7, 38.2)])
+def test_a_bright_source_at_the_edge_is_found_where_it_is(place):
+    sources = [(*place, 45), (20, 20, 20)]
+    found = ContinuumDetector().detect(field(sources, seed=7))
+    assert len(found) == 2
+    assert np.all(distances(found, sources) < 0.7)
+    assert found["flags"][0] & DetectionFlag.EDGE
+
+
 def test_noise_alone_gives_as_many_detections_as_expected():
     number, expected = 0, 0
     for seed in range(6):
