@@ -40,7 +40,7 @@ class Recovered(FixedTable):
         Field("n_false", "f8", "expected number of false detections as sure as the object's surest", None, None, True),
         Field("p_real", "f8", "greatest probability of the object's detections to be real", None, None, True),
         Field("found_source", "i8", "the detector's number of the source", None, None, True),
-        Field("found_z", "f8", "redshift that the classifier gives", None, None, True),
+        Field("found_z", "f8", "redshift that the classifier gives; in a blend the nearer of two", None, None, True),
         Field("found_p", "f8", "probability of that redshift", None, None, True),
         Field("right", "i8", "1 if it is right, 0 if it is wrong", None, None, True),
     )  # fmt: skip

@@ -22,6 +22,7 @@ from museml.plots.figures import save_figure
 from museml.plots.injection import plot_completeness
 from museml.settings import check_number
 from museml.simulation.injected import InjectedCube
+from museml.sources import second_redshift
 
 __all__ = ["Recovery", "inject"]
 
@@ -207,11 +208,18 @@ def _classify(cube, objects, detections, plugins):
     answers = plugins[1].classify(sources)
     place = {source.ID: row for row, source in enumerate(sources)}
     for row in found:
-        answer = answers[place[objects["found_source"][row]]]
-        if not np.ma.is_masked(answer["z"]):
-            objects["found_z"][row], objects["found_p"][row] = answer["z"], answer["p"]
-        z = objects["z"][row]
-        objects["right"][row] = int(abs(np.ma.filled(answer["z"], np.inf) - z) < RIGHT * (1 + z))
+        number, z = place[objects["found_source"][row]], objects["z"][row]
+        given = [value for value in _redshifts(answers, number) if value is not None]
+        if given:
+            objects["found_z"][row] = min(given, key=lambda value: abs(value - z))
+            objects["found_p"][row] = answers["p"][number]
+        objects["right"][row] = int(bool(given) and abs(objects["found_z"][row] - z) < RIGHT * (1 + z))
+
+
+def _redshifts(answers, number):
+    """Return the redshifts of a spectrum: the classifier's, and in a blend that of the second object, or None."""
+    first = answers["z"][number]
+    return None if np.ma.is_masked(first) else float(first), second_redshift(answers, number)
 
 
 def _numbered(parts):

@@ -11,11 +11,11 @@ from museml.simulation.objects import random_continua, random_galaxies, random_l
 __all__ = ["KINDS", "Wanted"]
 
 #: kind of object -> spaxels of the field for each object in one round, so that they do not crowd
-KINDS = {"line": 60, "galaxy": 250, "emitter": 120, "continuum": 400}
+KINDS = {"line": 60, "galaxy": 500, "emitter": 120, "continuum": 500}
 MOST = 400  # objects in one round
 APART = 4.0  # FWHM of the PSF between objects of one round
 SEPARATE = 40.0  # Angstrom; lines farther apart may share a place
-TRIES = 3  # times as many objects are drawn as are wanted, since some crowd or fall on masked voxels
+TRIES = 5  # times as many objects are drawn as are wanted, since some crowd or fall on masked voxels
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Wanted:
         if self.flux is not None:
             _set_flux(truth, np.exp(rng.uniform(*np.log(self.flux), TRIES * count)))
         numbers = np.asarray(truth["source"])
-        valid = [number for number in np.unique(numbers) if (truth["snr"][numbers == number] > 0).any()]
+        valid = [number for number in np.unique(numbers) if _on_data(truth[numbers == number], cube)]
         chosen = _uncrowded(truth[np.isin(numbers, valid)], float(psf.fwhm_at(cube.wave.mean())) / cube.pixel_scale)
         return truth[np.isin(numbers, chosen[:count])]
 
@@ -134,6 +134,16 @@ def _set_flux(truth, flux):
         scale = wanted / brightest if brightest > 0 else 0.0
         truth["flux"][rows] *= scale
         truth["snr"][rows] *= scale
+
+
+def _on_data(rows, cube):
+    """Return whether the voxel at an object's brightest line, or amid its continuum, is valid."""
+    row = rows[np.argmax(rows["snr"])]
+    wave = cube.wave.mean() if np.ma.is_masked(row["wave"]) else row["wave"]
+    plane = int(np.abs(cube.wave - wave).argmin())
+    y, x = (int(np.clip(round(float(row[name])), 0, size - 1)) for name, size in zip("yx", cube.shape[1:], strict=True))
+    value = cube.block(plane, plane + 1, slice(y, y + 1), slice(x, x + 1))[0]
+    return bool(row["snr"] > 0 and np.isfinite(value).all())
 
 
 def _uncrowded(truth, fwhm):
