@@ -19,6 +19,11 @@ from museml.errors import MusemlError, SettingError
 
 __all__ = ["Workers"]
 
+#: environment variables that tell a process how many threads linear algebra and networks may use
+THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"),
+    "TF_NUM_INTEROP_THREADS",
+)
 START = 10.0  # seconds of work below which it is not worth starting processes, which import all again
 
 
@@ -35,6 +40,7 @@ class Workers:
             raise SettingError(f"jobs must be a whole number from 1, not {jobs!r}")
         self.jobs = jobs
         self._pool = self._lifeline = None
+        self._threads = 1
 
     def __enter__(self):
         return self
@@ -140,13 +146,13 @@ class Workers:
     def _start(self, tasks):
         if self._pool is None:
             number, context = min(self.jobs, tasks), multiprocessing.get_context("spawn")
+            self._threads = max(1, thread_count() // number)
             with _interrupts_blocked():
                 end, self._lifeline = context.Pipe(duplex=False)
-                threads = max(1, thread_count() // number)
-                self._pool = ProcessPoolExecutor(number, context, _begin, (end, threads))
+                self._pool = ProcessPoolExecutor(number, context, _begin, (end, self._threads))
 
     def _submit(self, function, task):
-        with _interrupts_blocked():
+        with _interrupts_blocked(), _environment(self._threads):  # this may start a process
             return self._pool.submit(_work, function, task)
 
     def _end(self, at_once):
@@ -183,6 +189,21 @@ def _interrupts_blocked():
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _environment(threads):
+    """Let processes that are started meanwhile have so many threads, unless the user has said how many.
+
+    With more threads than cores, those of linear algebra keep each other waiting for most of the time.
+    """
+    names = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(names, str(threads)))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
 
 
 def _begin(lifeline, threads):

@@ -127,6 +127,14 @@ def test_processes_that_cannot_start_are_an_error_at_once(tmp_path, monkeypatch)
         list(workers.each(square_or_die, [(number, tmp_path) for number in range(7)]))
 
 
+def test_processes_share_the_threads(monkeypatch):
+    monkeypatch.setattr("museml.pipeline.workers.thread_count", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with Workers(2) as workers:
+        assert list(workers.map(os.getenv, [("OMP_NUM_THREADS",)] * 2)) == ["3", "3"]
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
 def test_processes_are_divided_among_few_cubes():
     assert [Workers(8).inner(cubes) for cubes in (1, 3, 8, 20)] == [8, 2, 1, 1]
 
