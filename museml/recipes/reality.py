@@ -79,11 +79,11 @@ def make_model(settings, log=None):
     """
     samples = make_samples(settings)
     model = train(settings, samples, samples["training"], log)
-    scores = reality_scores(*_judged(settings, samples, model))
+    scores = reality_scores(*judged(settings, samples, model))
     return replace(model, card=replace(model.card, scores=scores))
 
 
-def _judged(settings, samples, model):
+def judged(settings, samples, model):
     """Return detections of cubes that were not seen, and the probabilities that a model gives them."""
     training, parts = samples["training"], [(samples["test"], model)]
     for origin in REAL_CUBES:

@@ -8,7 +8,7 @@ from museml.recipes import reality
 from museml.recipes.reality import Settings, make_samples, turn
 from museml.training.trials import REAL
 
-TINY = Settings(fields=2, rounds=2, shape=(500, 30, 30), epochs=2, threshold=3.8)
+TINY = Settings(fields=2, rounds=1, shape=(500, 30, 30), epochs=2, threshold=3.8)
 MOSAIC = {"mosaic": "subcub_mosaic.fits"}
 
 
@@ -19,9 +19,9 @@ def samples():
         return make_samples(TINY)
 
 
-def test_every_part_has_lines_and_residuals(samples):
-    for sample in samples.values():
-        assert set(sample.labels) == {REAL, 1}
+def test_parts_have_their_cubes(samples):
+    assert set(samples["training"].labels) == {REAL, 1}
+    assert all(len(sample) for sample in samples.values())
     assert {name: set(sample.origin) for name, sample in samples.items()} == {
         "training": {"mosaic", "simulated"}, "validation": {"simulated"}, "test": {"simulated", "stronger"},
     }  # fmt: skip
@@ -39,14 +39,31 @@ def test_turning_keeps_the_spectrum_of_the_centre(samples):
     assert any(not np.array_equal(cutouts, unpack(inputs)[0]) for cutouts, _ in turned)
 
 
+def test_a_real_cube_is_judged_by_a_model_that_has_not_seen_it(samples, monkeypatch):
+    seen = []
+
+    class Judge:
+        def predict(self, batch):
+            return np.full((len(batch), 2), 0.5)
+
+    monkeypatch.setattr(reality, "REAL_CUBES", MOSAIC)
+    monkeypatch.setattr(
+        reality, "train", lambda settings, samples, training: seen.append(set(training.origin)) or Judge()
+    )
+    judged, answers = reality.judged(TINY, samples, Judge())
+    assert seen == [{"simulated"}]
+    assert len(judged) == len(answers)
+    assert set(judged.origin) == {"simulated", "stronger", "mosaic"}
+
+
 def test_the_recipe_makes_a_model(samples, monkeypatch, tmp_path):
     monkeypatch.setattr(reality, "make_samples", lambda settings: samples)
-    monkeypatch.setattr(reality, "REAL_CUBES", MOSAIC)
+    monkeypatch.setattr(reality, "REAL_CUBES", {})  # none is judged by a model without it: one training is enough
     path = tmp_path / "reality.asdf"
     answer = CliRunner().invoke(reality.main, ["-o", str(path), "--epochs", "2"], catch_exceptions=False)
     assert answer.exit_code == 0
     model = load_model(path)
     assert model.sha256 in answer.stdout
     assert len(model.history["loss"]) == 2
-    assert {"simulated", "stronger", "mosaic", "all"} <= {score["data"] for score in model.card.scores}
+    assert {"simulated", "stronger", "all"} <= {score["data"] for score in model.card.scores}
     assert np.isfinite(model.predict(samples["test"].batch)).all()
