@@ -119,8 +119,8 @@ def widths(image, positions, fwhm):
     power += SLACK**2 * np.trace(power, axis1=1, axis2=2)[:, None, None] * np.eye(4) + np.finfo(float).tiny * np.eye(4)
     covariance = np.linalg.inv(power)
     alone = rest + fit.flux[:, None, None] * shapes
-    flux, _, _, more = np.einsum("ncd,ndij,nij,nij->cn", covariance, terms, weight, alone)
-    unit = 2 / (np.maximum(np.abs(flux), np.finfo(float).tiny) * (fwhm * gaussian_fwhm_to_sigma) ** 2)
+    more = np.einsum("nd,ndij,nij,nij->n", covariance[:, 3], terms, weight, alone)
+    unit = 2 / (np.maximum(np.abs(fit.flux), np.finfo(float).tiny) * (fwhm * gaussian_fwhm_to_sigma) ** 2)
     return unit * more, unit * image.scale * np.sqrt(covariance[:, 3, 3])
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from photutils.segmentation import SegmentationImage
-from scipy.ndimage import binary_erosion, label, maximum_filter, maximum_position
+from scipy.ndimage import binary_erosion, distance_transform_edt, label, maximum_filter, maximum_position
 from scipy.spatial import cKDTree
 from skimage.segmentation import relabel_sequential, watershed
 
@@ -187,7 +187,8 @@ def _peeled(plain, labels, peaks, positions, threshold, fwhm):
     known = len(positions)
     excess, error = widths(plain[0], positions[:, :2], fwhm)
     wide = excess > WIDER + WIDER_ERROR * error
-    places, plain = peel(plain, positions[:, :2], np.append(False, wide)[labels], threshold, fwhm)
+    outside = distance_transform_edt(~np.append(False, wide)[labels]) <= fwhm if wide.any() else labels < 0
+    places, plain = peel(plain, positions[:, :2], outside, threshold, fwhm)
     wide = np.append(wide, np.zeros(len(places) - known, bool))
     fitted = np.column_stack([places, seen(plain, places)])
     fitted[wide] = positions[wide[:known]]
