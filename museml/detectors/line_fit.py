@@ -71,7 +71,7 @@ def fit_lines(spectrum, guesses, narrowest=0.0, around=None):
     guesses = np.maximum(np.asarray(guesses, float), (0, narrowest))
     around = guesses if around is None else np.asarray(around)
     near = np.any(np.abs(spectrum.wave - around[:, :1]) < WINDOW * around[:, 1:], axis=0)
-    chosen = np.flatnonzero(near & np.isfinite(spectrum.error))
+    chosen = np.flatnonzero(near & np.isfinite(spectrum.error) & (spectrum.error > 0))
     start = _best_fluxes(spectrum, chosen, guesses)
     if len(chosen) > 3 * len(guesses):
         shapes = _fitted(spectrum, chosen, start, guesses, narrowest)
