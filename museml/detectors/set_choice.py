@@ -13,10 +13,11 @@ from museml.detectors.set_members import LINES, SETS
 
 __all__ = ["Solution", "choose"]
 
-CELL = 10.0  # pixels times steps of redshift in which the evidence has one peak: with it, probabilities are true
+CELL = 14.0  # pixels times steps of redshift in which the evidence has one peak: with it, probabilities are true
 RARE = 5e-6  # probability, at least, that an unrelated line is at a given place
+FEW, MANY = 5.0, 30.0  # sources expected, at first, and where none is to be lost
 PASSES = 4  # in which the numbers of sources and of unrelated lines are estimated
-HOPELESS = -8.0  # ln(odds) below which a candidate is dropped
+HOPELESS = -6.0  # ln(odds) below which a candidate is dropped
 EXPLAINED = 0.5  # probability from which a source explains its lines
 SPREAD = 8  # steps to each side, and pixels, over which a line is seen
 REACH = 6.0
@@ -25,7 +26,8 @@ RUNNERS_UP = 3  # other solutions that are kept
 SAME_PLACE = 2.5  # pixels within which two solutions may be the same source's
 SAME_Z = 1e-3  # difference in ln(1 + z) of one solution seen twice
 LINE = 112.0  # pixels times steps in which a line is seen
-FAINTER = 1.5  # unrelated lines of any S/N, for each above `STRONG`
+FAINTER = 1.0  # unrelated lines of any S/N, for each above `STRONG`
+ALONE = 3.0  # sources of which one line is seen, at most, for each with several
 NOISE = 1.9e-6  # peaks of noise above `STRONG` per pixel and step
 SEEN = 1.0  # ln(likelihood ratio) from which a line counts as seen
 USED = 0.5  # ln(likelihood ratio) from which a line supports a solution
@@ -104,33 +106,36 @@ def choose(candidates, strong, negative, grid, shape):
     solutions : list of Solution
         The most probable first.
     """
-    number, lines = 5.0, float(len(strong))
-    cells = shape[0] * shape[1] / STEP / CELL
-    voxels = len(grid) * shape[0] * shape[1]
-    residuals, kept_rows = _residuals(candidates, negative, grid, shape), np.arange(len(candidates))
+    voxels, cells = len(grid) * shape[0] * shape[1], shape[0] * shape[1] / STEP / CELL
+    residuals = _residuals(candidates, negative, grid, shape)
+    odds, _, _ = _weighed(candidates, np.maximum(residuals, RARE), MANY / cells)
+    candidates, residuals = candidates[odds > HOPELESS], residuals[odds > HOPELESS]
+    number, lines = FEW, float(len(strong))
     for _ in range(PASSES):
-        density = np.maximum(residuals[kept_rows], max(lines * LINE / voxels, RARE))
-        evidence, best = set_evidence(candidates, density)
-        evidence += np.log([one.prior for one in SETS])
-        odds = logsumexp(evidence, axis=1) + np.log(number / cells)
-        kept = odds > HOPELESS
-        kept_rows = kept_rows[kept]
-        candidates, evidence, best, odds, density = (part[kept] for part in (candidates, evidence, best, odds, density))
-        kind = evidence.argmax(axis=1)
+        density = np.maximum(residuals, max(lines * LINE / voxels, RARE))
+        odds, kind, best = _weighed(candidates, density, number / cells)
         gains = _gains(candidates, kind, best, density)
         solutions = _solutions(candidates, odds, kind, gains)
         number = max(1.0, sum(one.p for one in solutions))
         several = [one for one in solutions if np.count_nonzero(gains[one.row] > SEEN) > 1]
         explained = _explained(candidates, gains, several, strong, grid)
-        alone = len(strong) - np.count_nonzero(explained) - NOISE * voxels - sum(one.p for one in several)
+        alone = len(strong) - np.count_nonzero(explained) - NOISE * voxels - ALONE * sum(one.p for one in several)
         lines = FAINTER * max(alone, 0.0)
     return candidates, solutions
+
+
+def _weighed(candidates, density, prior):
+    """Return ln(odds) of each candidate, and the number of its best set and of that one's best amplitude."""
+    evidence, best = set_evidence(candidates, density)
+    evidence += np.log([one.prior for one in SETS])
+    kind = evidence.argmax(axis=1)
+    return logsumexp(evidence, axis=1) + np.log(prior), kind, np.take_along_axis(best, kind[:, None], axis=1)[:, 0]
 
 
 def _residuals(candidates, negative, grid, shape):
     """Return the probability, by negative peaks, that a residual is at each line of each candidate.
 
-    One negative peak may be noise; more at one wavelength, or around one pixel, are residuals, and as many are positive.
+    One negative peak may be noise; more at one wavelength, or around one pixel, are residuals.
     """
     wave, _ = np.histogram(negative[:, 0], np.arange(len(grid) + 1))
     wave = uniform_filter1d(wave.astype(float), 2 * SPREAD + 1, mode="constant") * (2 * SPREAD + 1)
@@ -147,7 +152,7 @@ def _gains(candidates, kind, best, density):
     gains = np.zeros(candidates.snr.shape)
     for number in np.unique(kind):
         rows = np.flatnonzero(kind == number)
-        found = line_gains(SETS[number], best[rows, number], candidates[rows], density[rows])
+        found = line_gains(SETS[number], best[rows], candidates[rows], density[rows])
         for (lines, _, _), gain in zip(SETS[number].features, found, strict=True):
             numbers = [line for line, _ in lines]
             power = np.maximum(candidates.snr[np.ix_(rows, numbers)], 0) ** 2

@@ -16,8 +16,8 @@ MODEL_ERROR = 0.1  # no model of PSF and profile is better
 UNRELATED = np.geomspace(3.0, 300.0, 80)  # true S/N of lines that belong to no set: the fainter, the more there are
 WEIGHT = np.log(UNRELATED[0] / UNRELATED / np.sum(UNRELATED[0] / UNRELATED))
 TABLE = np.linspace(-8, 60, 681)
-UNRELATED_TABLE = logsumexp(TABLE[:, None] * UNRELATED - UNRELATED**2 / 2 + WEIGHT, axis=1)
-MISMATCH = 0.03  # part of the S/N that is lost to a line's model, for a set more than for an unrelated line
+UNRELATED_TABLE = logsumexp(-((TABLE[:, None] - UNRELATED) ** 2) / 2 + WEIGHT, axis=1)
+LOUDEST = 25.0  # S/N beyond which likelihoods grow with the logarithm of the flux only: no profile is known so well
 DEEPEST = -3.0  # absorption is not held against a set beyond this S/N
 HIGHEST = 50.0  # largest ln(likelihood ratio) of one line, for the sake of the numbers
 
@@ -84,14 +84,18 @@ def _feature_gain(lines, mean, scatter, candidates, density):
 def _gain(snr, at, scatter, nearby, density):
     """Return ln(likelihood ratio) of a line of expected S/N ``at`` against noise or an unrelated line nearby."""
     variance = 1 + ((MODEL_ERROR + WIDTH_OF_NODE * scatter) * at) ** 2
-    line = 0.5 * (snr**2 - (snr - at) ** 2 / variance - np.log(variance))
-    other = np.log(density) + unrelated((1 - MISMATCH) * nearby)
+    line = _tempered(snr) - 0.5 * ((snr - at) ** 2 / variance + np.log(variance))
+    other = np.log(density) + unrelated(nearby)
     noise = np.logaddexp(0, other)
     return np.logaddexp(np.minimum(line - noise, HIGHEST), other - noise)
 
 
 def unrelated(snr):
     """Return ln(likelihood ratio) of a line of unknown flux against noise, by its S/N."""
-    return np.where(
-        snr < TABLE[-1], np.interp(snr, TABLE, UNRELATED_TABLE), snr**2 / 2 - TABLE[-1] ** 2 / 2 + UNRELATED_TABLE[-1]
-    )
+    return _tempered(snr) + np.interp(snr, TABLE, UNRELATED_TABLE)
+
+
+def _tempered(snr):
+    """Return ln(likelihood ratio) of the best line against noise: half of the square of its S/N, less if it is high."""
+    power = np.maximum((snr / LOUDEST) ** 2, 1)
+    return 0.5 * np.minimum(snr**2, LOUDEST**2) + 0.5 * LOUDEST**2 * np.log(power)
