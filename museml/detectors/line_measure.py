@@ -18,6 +18,7 @@ MEASURED = np.dtype([("peak", "i4"), ("object", "i4"), ("y", "f8"), ("x", "f8"),
 NEIGHBOURS = 2.5  # PSF FWHM within which objects are extracted together
 ONE_OBJECT = 0.6  # PSF FWHM within which peaks are of one object
 MOST = 8  # objects whose places are fitted together
+SLACK = 1e-5  # keeps the extraction of objects at nearly one place possible
 COARSE = 50.0  # Angstrom within which the PSF does not change
 BRIGHT = 8.0  # S/N of lines that may turn out to be of two objects
 
@@ -177,8 +178,9 @@ def psf_spectra(data, weight, images):
     matrix = (weight @ pairs.T).astype(float).reshape(length, count, count)
     own = np.einsum("zkk->zk", matrix)
     unseen = own <= 1e-12 * own.max(initial=0)
-    matrix = matrix + np.einsum("zk,kl->zkl", np.where(unseen, 1.0, 1e-9 * own), np.eye(count))
+    matrix = matrix + np.einsum("zk,kl->zkl", np.where(unseen, 1.0, SLACK * own), np.eye(count))
     inverse = np.linalg.inv(matrix)
+    variance = np.einsum("zkk->zk", inverse)
+    unseen |= ~(variance > 0)
     flux = np.where(unseen, 0, np.einsum("zkl,zl->zk", inverse, signal))
-    error = np.sqrt(np.maximum(np.einsum("zkk->zk", inverse), 0))
-    return flux.T, np.where(unseen, np.inf, error).T
+    return flux.T, np.where(unseen, np.inf, np.sqrt(np.where(unseen, 1, variance))).T

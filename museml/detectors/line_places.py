@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 from scipy.optimize import leastsq
+from scipy.spatial.distance import pdist
 
 from museml.detectors.matched_filter import filter_image
 
@@ -13,6 +14,7 @@ __all__ = ["find_places", "point_source"]
 
 TRIALS = 60  # evaluations that a fit may take
 MOVE = 1.0  # PSF FWHM that a fit may move an object
+TOGETHER = 1.0  # pixels between objects, at least
 ADDED = 2  # objects that may be found beside those that are known
 LEFT = 3.5  # S/N of what is left over, at least
 BETTER = 30.0  # by how much chi^2 must fall for one more
@@ -104,7 +106,7 @@ class _Fit:
 
 
 def _fit(image, error, source, start):
-    """Fit fluxes and places of point sources; None where that fails or one moves far."""
+    """Fit fluxes and places of point sources; None where that fails, one moves far, or two move together."""
     weight, count = 1 / error, len(start)
     if np.count_nonzero(weight) <= 3 * count:
         return None
@@ -132,7 +134,8 @@ def _fit(image, error, source, start):
     )
     rows = values.reshape(-1, 3)
     moved = np.hypot(*(rows[:, 1:] - start).T)
-    if status not in (1, 2, 3, 4) or np.any(rows[:, 0] <= 0) or moved.max() > MOVE * source.fwhm:
+    nearest = pdist(rows[:, 1:]).min(initial=np.inf)
+    if status not in (1, 2, 3, 4) or np.any(rows[:, 0] <= 0) or max(moved) > MOVE * source.fwhm or nearest < TOGETHER:
         return None
     information = np.einsum("ki,ki->k", *2 * [slopes(values)[::3] / scale])
     chi2, model = float(np.sum(about["fvec"] ** 2)), sum(flux * value for flux, value, _, _ in sources(values))

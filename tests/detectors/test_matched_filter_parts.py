@@ -9,6 +9,7 @@ from museml.detectors.baseline import measure_baseline
 from museml.detectors.false_alarms import FalseAlarms, expected_maxima
 from museml.detectors.line_fit import LineSpectrum, fit_lines
 from museml.detectors.line_measure import psf_spectra
+from museml.detectors.line_places import find_places, point_source
 from museml.detectors.matched_filter import MatchedFilter, filter_image, line_profiles
 from museml.detectors.noise_field import NoiseField, block_noise, channel_noise
 from museml.detectors.peaks import PEAK, find_peaks, keep_separate
@@ -243,3 +244,17 @@ def test_spectra_of_neighbours_are_free_of_each_others_light():
     flux, error = psf_spectra(data, weight, images)
     assert np.delete(flux, 3, axis=1) == pytest.approx(np.delete(truth, 3, axis=1), rel=1e-4)
     assert np.all(np.isinf(error[:, 3]))
+
+
+def test_spectra_of_objects_at_one_place_are_finite_and_uncertain():
+    images = np.repeat(PSF(0.7).image(7000, 0.2, 21)[None], 2, axis=0)
+    flux, error = psf_spectra(np.ones((5, 21, 21), "f4"), np.ones((5, 21, 21), "f4"), images)
+    assert np.all(np.isfinite(flux))
+    assert np.all(error > 50 / np.sqrt((images[0] ** 2).sum()))
+
+
+def test_places_do_not_move_together():
+    source = point_source(PSF(0.7), 7000.0, 0.2)
+    image = 100 * source.at((15.2, 14.7), (31, 31))[0] + RNG.normal(size=(31, 31))
+    start = np.array([[15.0, 13.5], [15.0, 16.0]])
+    assert np.abs(np.diff(find_places(image, np.ones((31, 31)), source, start)[:2], axis=0)).max() >= 1
