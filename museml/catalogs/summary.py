@@ -9,6 +9,7 @@ from museml.detection import Detections
 
 __all__ = ["SourceTable", "summarise"]
 
+MAGNITUDES = ("mag", "mag_err", "color", "color_err")
 _OF_DETECTION = {field.name: field for field in Detections.fields}
 
 
@@ -32,6 +33,7 @@ class SourceTable(FixedTable):
         ),
         Field("cont_flux", "f8", "continuum flux over the cube's range", "1e-20 erg / (s cm2)", "phot.flux", True),
         Field("cont_flux_err", "f8", "its standard error", "1e-20 erg / (s cm2)", "stat.error;phot.flux", True),
+        *(_OF_DETECTION[name] for name in MAGNITUDES),
         _OF_DETECTION["n_false"],
         _OF_DETECTION["p_real"],
         Field("det_flags", "i4", "bits of museml.errors.DetectionFlag", None, "meta.code"),
@@ -83,6 +85,7 @@ def _summary(rows):
         "line_wave": _first(strongest["wave"]),
         "cont_flux": _first(continua["flux"]),
         "cont_flux_err": _first(continua["flux_err"]),
+        **{name: _first(continua[name]) for name in MAGNITUDES},
         "n_false": np.min(rows["n_false"]),
         "p_real": np.ma.filled(source_probability(*(rows[name] for name in ("source", "kind", "p_real"))), np.nan)[0],
         "det_flags": int(np.bitwise_or.reduce(rows["flags"])),
