@@ -53,8 +53,8 @@ class Settings:
         Of everything.
     """
 
-    fields: int = 32
-    rounds: int = 10
+    fields: int = 24
+    rounds: int = 8
     shape: tuple = (3681, 40, 40)
     threshold: float = 3.8
     epochs: int = 30
