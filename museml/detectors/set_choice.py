@@ -173,11 +173,18 @@ def _solutions(candidates, odds, kind, gains):
         same = np.abs(candidates.lnz[near] - candidates.lnz[row]) < SAME_Z
         shared = places.shared(row, near)
         rival = (distance[near] < SAME_PLACE) & ~same & (shared > USED)
-        solutions.append(_solution(candidates, row, kind[row], odds[row], near[rival], odds))
+        place = _brightest(candidates, gains[row], [row, *near[same & (distance[near] < SAME_PLACE)]])
+        solutions.append(_solution(candidates, place, kind[row], odds[row], near[rival], odds))
         open_[row] = False
         open_[near[same]] = False
         odds[near] -= shared
     return sorted(solutions, key=lambda one: (-one.p, -one.odds))
+
+
+def _brightest(candidates, gains, rows):
+    """Return which of one source's candidates has the highest S/N in the lines that support it: its peak."""
+    power = np.maximum(candidates.snr[rows][:, gains > USED], 0) ** 2
+    return rows[int(power.sum(axis=1).argmax())]
 
 
 def _solution(candidates, row, kind, odds, rivals, every):

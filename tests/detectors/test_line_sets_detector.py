@@ -90,24 +90,19 @@ def test_sources_are_ranked_by_what_is_sure(found):
         assert len(set(found["p_z"][found["source"] == source])) == 1
 
 
-def test_noise_has_no_sets(blank):
+def test_noise_has_no_sets():
+    blank = simulate_cube((3681, 14, 14), seed=8, **NOTHING)[0]
     assert len(LineSetDetector(min_p_z=0.5).detect(blank)) == 0
 
 
-def test_one_line_alone_is_not_sure_and_keeps_other_redshifts(blank):
-    line = random_lines(blank, 1, seed=3)
-    line["wave"], line["x"], line["y"], line["fwhm"] = 8100.0, 12.0, 10.0, 3.0
-    rows = LineSetDetector(min_p_z=0.001).detect(inject_lines(blank, scale_to_snr(line, 9.0, blank)))
-    rows = rows[np.hypot(rows["x"] - 12, rows["y"] - 10) < 2]
-    assert np.all(rows["p_z"] < 0.9)
-    assert 0 < rows["p_z_2"][0] <= rows["p_z"][0]
-    assert abs(rows["z_2"][0] - rows["z"][0]) > 0.01
-
-
-def test_many_unrelated_lines_are_not_put_together():
-    cube, _ = simulate_cube((3681, 24, 24), seed=6, **(NOTHING | {"n_lines": 40}))
-    sure = LineSetDetector(min_p_z=0.9).detect(cube)
-    assert len(set(sure["source"])) <= 1
+def test_many_unrelated_lines_are_not_put_together_and_keep_other_redshifts():
+    cube, _ = simulate_cube((3681, 18, 18), seed=6, **(NOTHING | {"n_lines": 20}))
+    rows = LineSetDetector(min_p_z=0.005).detect(cube)
+    assert len(set(rows["source"][rows["p_z"] > 0.9])) <= 1
+    other = rows[~np.ma.getmaskarray(rows["z_2"])]
+    assert len(other)
+    assert np.all(other["p_z_2"] > 0)
+    assert np.all(np.abs(other["z_2"] - other["z"]) > 1e-3)
 
 
 def test_the_filtered_cube_is_the_same_in_memory_and_in_a_file(monkeypatch):
@@ -133,7 +128,7 @@ def test_tiles_of_the_field_do_not_matter(seen, monkeypatch):
     kept = FilteredCube(cube.shape)
     LineDetector().search(cube, kept)
     whole = set_search.search_sets(kept, cube.wave, "air")[0]
-    monkeypatch.setattr(set_search, "PIXELS", 150)
+    monkeypatch.setattr(set_search, "PIXELS", 250)
     tiled = set_search.search_sets(kept, cube.wave, "air")[0]
     for z in (0.3, 0.62):
         best = [part.snr[np.abs(part.lnz - np.log1p(z)) < 2e-4].max() for part in (whole, tiled)]
