@@ -42,8 +42,10 @@ def test_museml_plugins_lists_it(installed):
 def test_it_detects_and_classifies_by_name(installed):
     code = """
 import museml
+from museml.simulation.cubes import simulate_cube
 from museml.testing.examples import example_data
-found = museml.detect(example_data("cube"), detector="peaks", threshold=6)
+cube, _ = simulate_cube((600, 26, 34), seed=3, n_lines=6, n_galaxies=0, n_continuum=4)
+found = museml.detect(cube, detector="peaks", threshold=6)
 named = museml.classify(example_data("spectrum"), classifier="halpha")
 print(len(found), found.meta["PLUGIN"], found.meta["PLUGIN_V"], found.meta["SETTINGS"], len(named))
 """

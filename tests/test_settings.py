@@ -27,8 +27,8 @@ def test_the_message_has_rule_value_and_remedy():
         (get_detector, "lines", "widths"),
         (get_detector, "continuum", "threshold"),
         (get_detector, "continuum", "bands"),
-        (get_detector, "joint", "threshold"),
         (get_detector, "joint", "min_p_real"),
+        (get_detector, "line_sets", "min_p_z"),
         (get_classifier, "lines", "z_max"),
     ],
 )
@@ -37,6 +37,12 @@ def test_what_is_no_sensible_number_is_refused_before_the_work(get, name, settin
         value = [1, "wide"]
     with pytest.raises(SettingError, match=f"{setting} must be"):
         get(name, **{setting: value})
+
+
+@pytest.mark.parametrize("value", [value for value in WRONG if value is not None])
+def test_joint_needs_a_sensible_threshold_or_none(value):
+    with pytest.raises(SettingError, match="threshold must be"):
+        get_detector("joint", threshold=value)
 
 
 @pytest.mark.parametrize("value", ["perhaps", 1, None])
