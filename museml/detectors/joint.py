@@ -176,10 +176,15 @@ def _each_once(single, sets, radius, threshold):
     match = known_lines(single, sets, radius)
     wing = _wings(sets, match, threshold)
     match[wing] = known_lines(single, sets[wing], WIDE * radius)
-    for row in np.argsort(np.ma.filled(sets["p_z"], 0)):  # the best last
-        for name in (OF_WING if wing[row] else OF_SET) if match[row] >= 0 else ():
-            single[name][match[row]] = sets[name][row]
-    return single, sets[(match < 0) & ~wing]
+    number, owner = np.asarray(sets["source"]), np.zeros(len(single), int)
+    explained = np.bincount(number, weights=match >= 0, minlength=1)[number]
+    for row in np.lexsort((np.ma.filled(sets["p_z"], 0), explained)):  # the best last
+        if match[row] >= 0:
+            owner[match[row]] = number[row]
+            for name in OF_WING if wing[row] else OF_SET:
+                single[name][match[row]] = sets[name][row]
+    kept = (explained == 0) | np.isin(number, owner)  # another set explains all lines of the rest, and more of them
+    return single, sets[(match < 0) & ~wing & kept]
 
 
 def _wings(sets, match, threshold):
@@ -228,7 +233,9 @@ def _share_redshift(detections):
     p_z = np.ma.filled(detections["p_z"], -1)
     for number in np.unique(np.asarray(detections["source"])[p_z >= 0]):
         rows = np.flatnonzero(detections["source"] == number)
-        best = rows[np.argmax(p_z[rows])]
+        best = max(
+            rows, key=lambda row: p_z[row] * np.sum(np.ma.filled(detections["z"][rows] == detections["z"][row], False))
+        )
         for name in OF_WING:
             detections[name][rows] = detections[name][best]
 
