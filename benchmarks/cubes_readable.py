@@ -78,9 +78,12 @@ def _values(part, name):
 
 
 def _mean(part, name, digits):
-    return f"{np.nanmean(_values(part, name)):.{digits}f}"
+    known = _values(part, name)
+    known = known[np.isfinite(known)]
+    return f"{known.mean():.{digits}f}" if len(known) else ""
 
 
 def _cost(part):
-    peak = max(np.nanmax(_values(part, "peak_mib")), np.nanmax(_values(part, "children_mib")))
-    return {"CPU-s": _mean(part, "cpu_s", 1), "peak MiB": f"{peak:.0f}"}
+    peaks = np.concatenate([_values(part, name) for name in ("peak_mib", "children_mib")])
+    peak = peaks[np.isfinite(peaks)]
+    return {"CPU-s": _mean(part, "cpu_s", 1), "peak MiB": f"{peak.max():.0f}" if len(peak) else ""}
