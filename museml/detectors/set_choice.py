@@ -13,7 +13,7 @@ from museml.detectors.set_members import LINES, SETS
 
 __all__ = ["Solution", "choose"]
 
-CELL = 14.0  # pixels times steps of redshift in which the evidence has one peak: with it, probabilities are true
+CELL = 11.0  # pixels times steps of redshift in which the evidence has one peak: with it, probabilities are true
 RARE = 5e-6  # probability, at least, that an unrelated line is at a given place
 FEW, MANY = 5.0, 30.0  # sources expected, at first, and where none is to be lost
 PASSES = 4  # in which the numbers of sources and of unrelated lines are estimated
@@ -31,6 +31,7 @@ ALONE = 3.0  # sources of which one line is seen, at most, for each with several
 NOISE = 1.9e-6  # peaks of noise above `STRONG` per pixel and step
 SEEN = 1.0  # ln(likelihood ratio) from which a line counts as seen
 USED = 0.5  # ln(likelihood ratio) from which a line supports a solution
+SAME_SOURCE = 3e-3  # the same for parts of an extended source, or of a cluster
 SAME_LINE = 1e-3  # difference in ln(wavelength) of one line
 WINGS = 4e-3  # the same for what may be the wing of a bright line
 FAINT = 0.2  # S/N relative to a source's brightest line below which any line at its redshift may be its own
@@ -116,10 +117,10 @@ def choose(candidates, strong, negative, grid, shape):
         odds, kind, best = _weighed(candidates, density, number / cells)
         gains = _gains(candidates, kind, best, density)
         solutions = _solutions(candidates, odds, kind, gains)
-        number = max(1.0, sum(one.p for one in solutions))
+        number = max(1.0, _count(candidates, solutions))
         several = [one for one in solutions if np.count_nonzero(gains[one.row] > SEEN) > 1]
         explained = _explained(candidates, gains, several, strong, grid)
-        alone = len(strong) - np.count_nonzero(explained) - NOISE * voxels - ALONE * sum(one.p for one in several)
+        alone = len(strong) - np.count_nonzero(explained) - NOISE * voxels - ALONE * _count(candidates, several)
         lines = FAINTER * max(alone, 0.0)
     return candidates, solutions
 
@@ -179,6 +180,15 @@ def _solutions(candidates, odds, kind, gains):
         open_[near[same]] = False
         odds[near] -= shared
     return sorted(solutions, key=lambda one: (-one.p, -one.odds))
+
+
+def _count(candidates, solutions):
+    """Return the expected number of sources; an extended one, seen at many places, counts once."""
+    best = {}
+    for one in solutions:
+        key = round(candidates.lnz[one.row] / SAME_SOURCE)
+        best[key] = max(best.get(key, 0.0), one.p)
+    return sum(best.values())
 
 
 def _brightest(candidates, gains, rows):

@@ -17,6 +17,7 @@ UNRELATED = np.geomspace(3.0, 300.0, 80)  # true S/N of lines that belong to no 
 WEIGHT = np.log(UNRELATED[0] / UNRELATED / np.sum(UNRELATED[0] / UNRELATED))
 TABLE = np.linspace(-8, 60, 681)
 UNRELATED_TABLE = logsumexp(-((TABLE[:, None] - UNRELATED) ** 2) / 2 + WEIGHT, axis=1)
+MISMATCH = 0.03  # part of the S/N that a set loses to its model of a line, more than an unrelated line does
 LOUDEST = 25.0  # S/N beyond which likelihoods grow with the logarithm of the flux only: no profile is known so well
 DEEPEST = -3.0  # absorption is not held against a set beyond this S/N
 HIGHEST = 50.0  # largest ln(likelihood ratio) of one line, for the sake of the numbers
@@ -85,7 +86,7 @@ def _gain(snr, at, scatter, nearby, density):
     """Return ln(likelihood ratio) of a line of expected S/N ``at`` against noise or an unrelated line nearby."""
     variance = 1 + ((MODEL_ERROR + WIDTH_OF_NODE * scatter) * at) ** 2
     line = _tempered(snr) - 0.5 * ((snr - at) ** 2 / variance + np.log(variance))
-    other = np.log(density) + unrelated(nearby)
+    other = np.log(density) + unrelated((1 - MISMATCH) * nearby)
     noise = np.logaddexp(0, other)
     return np.logaddexp(np.minimum(line - noise, HIGHEST), other - noise)
 
