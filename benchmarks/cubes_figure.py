@@ -27,7 +27,7 @@ def draw(bench, finders):
         axes.set(title=f"{name} noise", xlabel="S/N of the line in a matched filter, from STAT", ylim=(0, 1.02))
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel(f"part found at {FALSE} false detections")
-    figure.axes[1].legend(frameon=False, fontsize=7)
+    figure.axes[1].legend(*figure.axes[0].get_legend_handles_labels(), frameon=False, fontsize=7)
     figure.savefig(PICTURE, dpi=110)
 
 
