@@ -5,12 +5,14 @@ import tempfile
 import numpy as np
 
 from museml.detectors.noise_field import channel_noise
-from museml.detectors.robust import median
+from museml.detectors.robust import median, quantiles
 
 __all__ = ["FilteredCube"]
 
 IN_MEMORY = 2**27  # voxels above which a temporary file holds the cube: 256 MB
 INDEPENDENT = 28.0  # pixels that share one independent value of the filtered field
+LEAST = 0.03  # information over the usual: less is the wing of the PSF reaching into a field without data
+HIGH = 0.99  # quantile of the information that stands for what is there where there are data
 
 
 class FilteredCube:
@@ -47,17 +49,17 @@ class FilteredCube:
         signal, information : ndarray, shape (channels, y, x)
             sum(d w p) and sum(w p^2) of data d, inverse variance w and PSF p; both 0 where there are no data.
         """
-        known = information > 0
+        usual = _usual(information)
+        known = information > LEAST * usual[:, None, None]
         with np.errstate(divide="ignore", invalid="ignore"):
             snr = np.where(known, signal / np.sqrt(information), np.nan)
         offset, scatter = channel_noise(snr, np.zeros(len(snr), bool), INDEPENDENT)
         snr = (snr - offset[:, None, None]) / scatter[:, None, None]
         here = slice(first, first + len(snr))
         self._snr[here] = np.nan_to_num(snr)
-        usual = np.nan_to_num(median(np.where(known, information, np.nan).reshape(len(known), -1)))
         self.root[here] = np.sqrt(usual) / scatter
         seen = usual > 0
-        self._depth[0] += np.sum(information[seen] / usual[seen, None, None], axis=0)
+        self._depth[0] += np.sum(known[seen] * information[seen] / usual[seen, None, None], axis=0)
         self._depth[1] += np.count_nonzero(seen)
 
     @property
@@ -74,3 +76,10 @@ class FilteredCube:
             return np.zeros(self.shape, np.float16)
         with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it until it goes itself
             return np.memmap(file, np.float16, "w+", shape=self.shape)
+
+
+def _usual(information):
+    """Return the median information of each channel where there are data, 0 where there are none."""
+    flat = information.reshape(len(information), -1)
+    high = np.nan_to_num(quantiles(np.where(flat > 0, flat, np.nan), (HIGH,))[0])
+    return np.nan_to_num(median(np.where(flat > LEAST * high[:, None], flat, np.nan)))

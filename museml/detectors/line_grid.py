@@ -63,7 +63,7 @@ class LineGrid:
         Parameters
         ----------
         spectra : ndarray, shape (channels, n), float32
-            Signal-to-noise ratio in each channel.
+            Signal-to-noise ratio in each channel; 0 where there are no data.
         width : float
             FWHM of the lines in km/s, before the line-spread function.
 
@@ -80,7 +80,7 @@ class LineGrid:
             lines, columns = self._lines(rows, width)
             power = np.sqrt(np.sum(lines**2, axis=1))
             part = (lines / np.where(power > 0, power, 1)[:, None]) @ spectra[columns]
-            scatter = max(float(spread(part[::EVERY, ::EVERY].reshape(1, -1))[0]), LEAST)
+            scatter = _scatter(part[::EVERY, ::EVERY])
             snr[rows], scale[rows] = part / scatter, power / scatter
         return snr, scale
 
@@ -102,3 +102,9 @@ class LineGrid:
         line = (erf((distance + step / 2) / scale) - erf((distance - step / 2) / scale)) / (2 * step)
         line[np.abs(distance) > REACH * fwhm] = 0
         return (line * self.root[columns]).astype(np.float32), columns
+
+
+def _scatter(snr):
+    """Return the scatter of S/N, without the zeros of pixels that have no data."""
+    scatter = spread(np.where(snr == 0, np.nan, snr).reshape(1, -1))[0]
+    return max(float(np.nan_to_num(scatter)), LEAST)

@@ -174,3 +174,21 @@ def test_every_set_is_made_of_known_lines():
 def test_settings_are_checked():
     with pytest.raises(SettingError, match="min_p_z must be a number from 0 to 1"):
         LineSetDetector(min_p_z=2).check_settings()
+
+
+def test_pixels_without_data_do_not_change_the_significance():
+    wave = 4750 + 1.25 * np.arange(400)
+    grid = LineGrid.of(wave, "vacuum", np.ones(400))
+    spectra = np.random.default_rng(1).normal(size=(400, 3000)).astype(np.float32)
+    whole, _ = grid.filtered(spectra, WIDTHS[0])
+    spectra[:, 1000:] = 0
+    part, _ = grid.filtered(spectra, WIDTHS[0])
+    assert part[:, :1000].std() == pytest.approx(whole[:, :1000].std(), rel=0.05)
+
+
+def test_no_source_is_found_where_there_are_no_data(blank):
+    cube = inject_lines(blank, galaxy(blank, 0.62, np.array([10.0, 30.0, 10.0]), ("HBETA", "OIII5008", "OIII4960")))
+    cube.mask[:, :, 12:] = True
+    found = LineSetDetector(min_p_z=0.5).detect(cube)
+    assert len(set(found["source"])) == 1
+    assert found["x"][0] == pytest.approx(9.3, abs=0.5)
