@@ -36,6 +36,7 @@ def completeness_table(objects, bins=8, bands=4):
     """
     objects = objects[objects["confused"] == 0]
     edges = np.unique(np.quantile(objects["snr"], np.linspace(0, 1, bins + 1))) if len(objects) else np.zeros(1)
+    edges = np.repeat(edges, 2) if len(edges) == 1 else edges  # one object, or all of one S/N
     rows = []
     for low, high in _bands(objects, bands):
         band = _inside(objects, low, high)

@@ -232,6 +232,11 @@ def _result(folder, objects):
     """Write the tables and the picture, and return what is in them."""
     if not len(objects):
         raise InputError("a cube must have room for objects; none fell on valid voxels; widen the ranges or the field")
+    if np.all(objects["confused"] == 1):
+        raise InputError(
+            f"objects must be apart from the cube's own; all {len(objects)} lie on detections of the cube; put in "
+            "more, or widen the ranges or the field"
+        )
     recovery = Recovery(objects, completeness_table(objects), limits_table(objects))
     folder.write("injected.fits", objects)
     folder.write("completeness.ecsv", recovery.completeness)

@@ -7,6 +7,7 @@ import museml
 from museml.data.cubes import open_cube
 from museml.data.psf import PSF
 from museml.errors import InputError, OutputError, SettingError
+from museml.injection import running
 from museml.injection.completeness import fit_completeness
 from museml.injection.recovered import compare
 from museml.injection.wanted import Wanted
@@ -161,3 +162,22 @@ def test_fit_finds_the_function_that_the_objects_follow():
 def test_too_few_objects_give_no_fit():
     assert np.isnan(fit_completeness([1.0, 2.0], [0, 1])["half"])
     assert np.isnan(fit_completeness(np.arange(1.0, 30.0), np.ones(29))["half"])
+
+
+def test_a_single_object_has_a_bin_of_its_own(blank, tmp_path):
+    recovery = museml.inject(blank, tmp_path / "out", **LINES | {"number": 1, "snr": (20.0, 21.0)})
+    assert recovery.completeness["number"][0] == 1
+    assert recovery.completeness["completeness"][0] == 1
+    assert np.isnan(recovery.limits["snr_50"][0])
+
+
+def test_objects_that_all_lie_on_those_of_the_cube_tell_nothing(blank, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "compare", confused)
+    with pytest.raises(InputError, match="all 2 lie on detections of the cube"):
+        museml.inject(blank, tmp_path / "out", **LINES | {"number": 2})
+
+
+def confused(*args):
+    objects = compare(*args)
+    objects["confused"] = 1
+    return objects
