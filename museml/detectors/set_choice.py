@@ -31,7 +31,7 @@ ALONE = 3.0  # sources of which one line is seen, at most, for each with several
 NOISE = 1.9e-6  # peaks of noise above `STRONG` per pixel and step
 SEEN = 1.0  # ln(likelihood ratio) from which a line counts as seen
 USED = 0.5  # ln(likelihood ratio) from which a line supports a solution
-SAME_SOURCE = 3e-3  # the same for parts of an extended source, or of a cluster
+SAME_SOURCE = 3e-3  # difference in ln(1 + z) of parts of an extended source, or of a cluster
 SAME_LINE = 1e-3  # difference in ln(wavelength) of one line
 WINGS = 4e-3  # the same for what may be the wing of a bright line
 FAINT = 0.2  # S/N relative to a source's brightest line below which any line at its redshift may be its own
@@ -169,15 +169,17 @@ def _solutions(candidates, odds, kind, gains):
         row = np.flatnonzero(open_)[odds[open_].argmax()]
         if odds[row] < HOPELESS:
             break
-        distance = np.hypot(candidates.y - candidates.y[row], candidates.x - candidates.x[row])
-        near = np.flatnonzero((distance < REACH) & (np.arange(len(odds)) != row))
+        open_[row], place = False, _peak(candidates, gains[row], row)
+        if place != row and not open_[place]:  # a part of a source that is known
+            continue
+        distance = _distance(candidates, row)
+        near = np.minimum(distance, _distance(candidates, place)) < REACH
+        near = np.flatnonzero(near & (np.arange(len(odds)) != row))
         same = np.abs(candidates.lnz[near] - candidates.lnz[row]) < SAME_Z
         shared = places.shared(row, near)
         rival = (distance[near] < SAME_PLACE) & ~same & (shared > USED)
-        place = _brightest(candidates, gains[row], [row, *near[same & (distance[near] < SAME_PLACE)]])
         solutions.append(_solution(candidates, place, kind[row], odds[row], near[rival], odds))
-        open_[row] = False
-        open_[near[same]] = False
+        open_[near[same]] = open_[place] = False
         odds[near] -= shared
     return sorted(solutions, key=lambda one: (-one.p, -one.odds))
 
@@ -191,10 +193,22 @@ def _count(candidates, solutions):
     return sum(best.values())
 
 
-def _brightest(candidates, gains, rows):
-    """Return which of one source's candidates has the highest S/N in the lines that support it: its peak."""
-    power = np.maximum(candidates.snr[rows][:, gains > USED], 0) ** 2
-    return rows[int(power.sum(axis=1).argmax())]
+def _distance(candidates, row):
+    """Return the distance of all candidates from one, in pixels."""
+    return np.hypot(candidates.y - candidates.y[row], candidates.x - candidates.x[row])
+
+
+def _peak(candidates, gains, row):
+    """Return the peak of a candidate's source: uphill in the S/N of the lines that support it, at its redshift."""
+    used, last = gains > USED, -1
+    same = np.abs(candidates.lnz - candidates.lnz[row]) < SAME_Z
+    while row != last:
+        last = row
+        near = np.flatnonzero(same & (_distance(candidates, row) < SAME_PLACE))
+        power = np.sum(np.maximum(candidates.snr[near][:, used], 0) ** 2, axis=1)
+        if power.max() > power[near == row].max():
+            row = near[power.argmax()]
+    return int(row)
 
 
 def _solution(candidates, row, kind, odds, rivals, every):

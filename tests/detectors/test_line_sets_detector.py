@@ -192,3 +192,11 @@ def test_no_source_is_found_where_there_are_no_data(blank):
     found = LineSetDetector(min_p_z=0.5).detect(cube)
     assert len(set(found["source"])) == 1
     assert found["x"][0] == pytest.approx(9.3, abs=0.5)
+
+
+def test_a_bright_source_is_one_source_at_its_place(blank):
+    cube = inject_lines(blank, galaxy(blank, 0.62, np.array([30.0, 90.0, 30.0]), ("HBETA", "OIII5008", "OIII4960")))
+    found = LineSetDetector(min_p_z=0.5).detect(cube)
+    assert len(set(found["source"])) == 1
+    assert found["x"][0] == pytest.approx(9.3, abs=0.4)
+    assert found["y"][0] == pytest.approx(11.2, abs=0.4)
