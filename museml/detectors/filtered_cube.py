@@ -1,11 +1,13 @@
 """A cube filtered with the PSF, kept small, for detectors that look at all wavelengths of a position together."""
 
+import os
 import tempfile
 
 import numpy as np
 
 from museml.detectors.noise_field import channel_noise
 from museml.detectors.robust import median, quantiles
+from museml.errors import OutputError
 
 __all__ = ["FilteredCube"]
 
@@ -22,8 +24,6 @@ class FilteredCube:
     ----------
     shape : tuple
         (channels, y, x).
-    folder : path
-        Where a temporary file may be made if the cube is large; by default that of the system.
 
     Attributes
     ----------
@@ -33,11 +33,11 @@ class FilteredCube:
         1 / (standard error of the flux density of a point source), at the usual pixel; 0 without data.
     """
 
-    def __init__(self, shape, folder=None):
+    def __init__(self, shape):
         self.shape = shape
         self.root = np.zeros(shape[0])
         self._depth = np.zeros((2, *shape[1:]))
-        self._snr = self._room(folder)
+        self._snr = _room(shape)
 
     def add(self, first, signal, information):
         """Take a block of channels.
@@ -71,11 +71,22 @@ class FilteredCube:
         """Return the signal-to-noise ratio of a part of the field: shape (channels, rows, columns), float32."""
         return self._snr[:, rows, columns].astype(np.float32)
 
-    def _room(self, folder):
-        if np.prod(self.shape) <= IN_MEMORY:
-            return np.zeros(self.shape, np.float16)
-        with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it until it goes itself
-            return np.memmap(file, np.float16, "w+", shape=self.shape)
+
+def _room(shape):
+    """Return an array of zeros, in memory or in a temporary file; one without room would end the process later."""
+    size = int(np.prod(shape))
+    if size <= IN_MEMORY:
+        return np.zeros(shape, np.float16)
+    try:
+        with tempfile.TemporaryFile() as file:  # the map keeps it until it goes itself
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, 2 * size)
+            return np.memmap(file, np.float16, "w+", shape=shape)
+    except OSError as error:
+        raise OutputError(
+            f"a large cube needs a temporary file of {2 * size / 1e9:.1f} GB; {tempfile.gettempdir()!r} has no room: "
+            f"{error.strerror}; set TMPDIR to a folder with more"
+        ) from error
 
 
 def _usual(information):

@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 from astropy.table import vstack
@@ -13,7 +15,7 @@ from museml.detectors.lines import LineDetector
 from museml.detectors.set_evidence import set_evidence
 from museml.detectors.set_members import LINES as SET_LINES
 from museml.detectors.set_members import SETS
-from museml.errors import SettingError
+from museml.errors import OutputError, SettingError
 from museml.simulation.cubes import inject_lines, simulate_cube
 from museml.simulation.objects import random_lines, scale_to_snr
 
@@ -200,3 +202,13 @@ def test_a_bright_source_is_one_source_at_its_place(blank):
     assert len(set(found["source"])) == 1
     assert found["x"][0] == pytest.approx(9.3, abs=0.4)
     assert found["y"][0] == pytest.approx(11.2, abs=0.4)
+
+
+def test_a_large_cube_without_room_for_a_temporary_file_is_refused(monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(filtered_cube, "IN_MEMORY", 10)
+    monkeypatch.setattr(filtered_cube.os, "posix_fallocate", full)
+    with pytest.raises(OutputError, match="No space left on device; set TMPDIR"):
+        FilteredCube((20, 6, 7))
