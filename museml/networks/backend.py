@@ -5,6 +5,7 @@ import sys
 import tempfile
 import warnings
 from contextlib import contextmanager, nullcontext
+from functools import cache
 
 import numpy as np
 
@@ -120,7 +121,12 @@ def _compile_tensorflow(network):
     import tensorflow as tf
 
     function = tf.function(lambda values: network(values, training=False), autograph=False)
-    return lambda values: function(values).numpy()
+
+    @cache
+    def of_shape(shape, dtype):  # TensorFlow warns of several shapes that go through one function
+        return function.get_concrete_function(tf.TensorSpec(shape, dtype))
+
+    return lambda values: of_shape(values.shape, values.dtype.name)(tf.constant(values)).numpy()
 
 
 def _compile_jax(network):
