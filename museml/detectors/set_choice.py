@@ -199,16 +199,18 @@ def _distance(candidates, row):
 
 
 def _peak(candidates, gains, row):
-    """Return the peak of a candidate's source: uphill in the S/N of the lines that support it, at its redshift."""
-    used, last = gains > USED, -1
+    """Return the peak of a candidate's source: uphill in the S/N of the lines that support it, at its redshift.
+
+    Where that leads far away, through an extended object, it is the highest of the candidates around.
+    """
     same = np.abs(candidates.lnz - candidates.lnz[row]) < SAME_Z
-    while row != last:
-        last = row
-        near = np.flatnonzero(same & (_distance(candidates, row) < SAME_PLACE))
-        power = np.sum(np.maximum(candidates.snr[near][:, used], 0) ** 2, axis=1)
-        if power.max() > power[near == row].max():
-            row = near[power.argmax()]
-    return int(row)
+    path = [row]
+    while len(path) < 2 or path[-1] != path[-2]:
+        near = np.flatnonzero(same & (_distance(candidates, path[-1]) < SAME_PLACE))
+        power = np.sum(np.maximum(candidates.snr[near][:, gains > USED], 0) ** 2, axis=1)
+        higher = power.max() > power[near == path[-1]].max()
+        path.append(near[power.argmax()] if higher else path[-1])
+    return int(path[-1] if _distance(candidates, row)[path[-1]] < REACH else path[1])
 
 
 def _solution(candidates, row, kind, odds, rivals, every):
