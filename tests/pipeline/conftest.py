@@ -44,6 +44,10 @@ def finished(cube_file, tmp_path_factory):
     return out
 
 
+#: probabilities far from 0 and 1 may change by more than the spectrum does; relative to the largest
+LOOSE = dict.fromkeys(("p", "p_2", "p_3", "pz"), 2e-3)
+
+
 def assert_same(one, other):
     """Two folders hold the same results, up to the rounding that differs with the threads of the process."""
     for name in ("catalog.fits", "detections.fits", "redshifts.fits"):
@@ -70,7 +74,8 @@ def assert_same_table(one, other):
             np.ma.filled(table[name], -1) if table[name].dtype.kind == "f" else table[name] for table in (one, other)
         ]
         if values[0].dtype.kind == "f":
-            assert np.allclose(*values, rtol=3e-5, atol=1e-12), name
+            largest = np.max(np.abs(values), initial=0.0)
+            assert np.allclose(*values, rtol=3e-5, atol=LOOSE.get(name, 1e-12) * max(largest, 1.0)), name
         else:
             assert list(values[0]) == list(values[1]), name
 

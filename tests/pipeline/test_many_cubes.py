@@ -1,5 +1,7 @@
+import importlib
 import os
 import shutil
+import sys
 import warnings
 
 import pytest
@@ -101,15 +103,28 @@ def test_no_cubes_make_an_empty_table():
     assert CubeTable.from_rows([]).colnames[0] == "name"
 
 
+MORTAL = '''
+import os
+
 def square_or_die(number, folder):
     """Return the square of a number; the process ends at 3 always, at 5 for the first time."""
     if number == 3 or (number == 5 and not (folder / "5").exists()):
         (folder / "5").touch()
         os._exit(1)
     return number**2
+'''
 
 
-def test_a_process_that_ends_costs_one_task_and_the_others_go_on(tmp_path):
+@pytest.fixture
+def square_or_die(tmp_path, monkeypatch):
+    """Return a function of a module that other processes find."""
+    (tmp_path / "museml_mortal.py").write_text(MORTAL)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("museml_mortal").square_or_die
+    del sys.modules["museml_mortal"]
+
+
+def test_a_process_that_ends_costs_one_task_and_the_others_go_on(square_or_die, tmp_path):
     with Workers(2) as workers:
         done = dict(workers.each(square_or_die, [(number, tmp_path) for number in range(7)]))
     assert isinstance(done.pop(3), MusemlError)
@@ -121,7 +136,7 @@ def die():
     os._exit(1)
 
 
-def test_processes_that_cannot_start_are_an_error_at_once(tmp_path, monkeypatch):
+def test_processes_that_cannot_start_are_an_error_at_once(square_or_die, tmp_path, monkeypatch):
     monkeypatch.setattr("museml.pipeline.workers._alive", die)
     with pytest.raises(MusemlError, match="a script lacks the line if __name__"), Workers(2) as workers:
         list(workers.each(square_or_die, [(number, tmp_path) for number in range(7)]))
