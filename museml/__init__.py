@@ -17,6 +17,7 @@ _PUBLIC = {
     "Redshifts": "museml.classification",
     "Detections": "museml.detection",
     "Detector": "museml.detection",
+    "ImageDetections": "museml.detection",
     "Batch": "museml.data.batch",
     "Model": "museml.model",
     "ModelCard": "museml.model",
@@ -28,7 +29,7 @@ _PUBLIC = {
 
 __all__ = [  # noqa: RUF022 - by use, not by letter
     "run", "detect", "classify", "inject", "load_model", "get_detector", "get_classifier",
-    "Detector", "Detections", "Classifier", "Predictions", "Redshifts",
+    "Detector", "Detections", "ImageDetections", "Classifier", "Predictions", "Redshifts",
     "Batch", "Model", "ModelCard", "Spec", "hookimpl", "conf", "__version__",
 ]  # fmt: skip
 

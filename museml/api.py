@@ -12,8 +12,17 @@ DEFAULT_CLASSIFIER = "redshift"
 BASES = {"detector": Detector, "classifier": Classifier}
 
 
-def get_detector(name=DEFAULT_DETECTOR, **settings):
+def get_detector(name=DEFAULT_DETECTOR, /, data_kind=None, **settings):
     """Return a detector by its registered name, with the given settings.
+
+    Parameters
+    ----------
+    name : str
+        Its name; ``museml plugins`` lists them.
+    data_kind : {'cube', 'image'}
+        What it shall take, where a name has a detector for each; by default cubes.
+    **settings
+        Settings of the detector.
 
     Raises
     ------
@@ -22,7 +31,7 @@ def get_detector(name=DEFAULT_DETECTOR, **settings):
     SettingError
         If it has no such setting, or the value breaks a rule.
     """
-    return _create("detector", name, settings)
+    return _create("detector", name, settings, data_kind)
 
 
 def get_classifier(name=DEFAULT_CLASSIFIER, **settings):
@@ -43,18 +52,21 @@ def detect(data, detector=DEFAULT_DETECTOR, **settings):
 
     Parameters
     ----------
-    data : `~mpdaf.obj.Cube` or path
-        Or whatever else the detector accepts.
+    data : `~mpdaf.obj.Cube`, `~mpdaf.obj.Image`, or path
+        A cube, an image, or whatever else the detector accepts.
     detector : str
-        Name of a detector; ``museml plugins`` lists them.
+        Name of a detector; ``museml plugins`` lists them. Where a name has one for cubes and one for images, the
+        data choose.
     **settings
         Settings of the detector.
 
     Returns
     -------
-    `~museml.Detections`
+    `~museml.Detections` or `~museml.ImageDetections`
     """
-    return get_detector(detector, **settings).detect(data)
+    from museml.data.kind import kind_of
+
+    return get_detector(detector, kind_of(data), **settings).detect(data)
 
 
 def classify(data, classifier=DEFAULT_CLASSIFIER, **settings):
@@ -76,8 +88,8 @@ def classify(data, classifier=DEFAULT_CLASSIFIER, **settings):
     return get_classifier(classifier, **settings).classify(data)
 
 
-def _create(kind, name, settings):
-    cls = load_plugins().registry.get(kind, name).load()
+def _create(kind, name, settings, data_kind=None):
+    cls = load_plugins().registry.get(kind, name, data_kind).load()
     if not (isinstance(cls, type) and issubclass(cls, BASES[kind])):
         raise ContractError(f"the {kind} {name!r} is {cls!r}; it must be a subclass of museml.{BASES[kind].__name__}")
     known = cls.setting_names()

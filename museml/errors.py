@@ -76,6 +76,7 @@ class DetectionFlag(enum.IntFlag):
     DEFAULT_PSF = 16  #: the data did not tell the PSF; the detector's default was used
     FIT_FAILED = 32  #: the fit of the line did not converge; position and width are the filter's
     LOW_EXPOSURE = 64  #: where less than half of the field's usual number of exposures was taken
+    ARTEFACT = 128  #: in an image, may be an artefact of a bright source nearby
 
 
 class PredictionFlag(enum.IntFlag):

@@ -80,7 +80,7 @@ class Entry:
 
 
 class Registry:
-    """Entries by kind and name."""
+    """Entries by kind and name; a name may stand once for each kind of data."""
 
     def __init__(self):
         self._entries = {kind: {} for kind in KINDS}
@@ -91,33 +91,52 @@ class Registry:
         Raises
         ------
         PluginError
-            If another plugin has the name already.
+            If another plugin has the name already for the same kind of data.
         """
-        known = self._entries[entry.kind].setdefault(entry.spec.name, entry)
-        if known is not entry:
-            raise PluginError(
-                f"two packages claim the {entry.kind} name {entry.spec.name!r}: {known.package!r} "
-                f"({known.spec.target}) and {entry.package!r} ({entry.spec.target}); "
-                "the first is used; rename one or uninstall a package"
-            )
+        namesakes = self._entries[entry.kind].setdefault(entry.spec.name, [])
+        for known in namesakes:
+            if known == entry:
+                return
+            if not _apart(known.spec.accepts, entry.spec.accepts):
+                raise PluginError(
+                    f"two packages claim the {entry.kind} name {entry.spec.name!r}: {known.package!r} "
+                    f"({known.spec.target}) and {entry.package!r} ({entry.spec.target}); "
+                    "the first is used; rename one or uninstall a package"
+                )
+        namesakes.append(entry)
 
     def entries(self, kind=None):
-        """Return all entries, or those of one kind, in the order they were added."""
+        """Return all entries, or those of one kind, in the order of their names' first entries."""
         kinds = KINDS if kind is None else (kind,)
-        return [entry for kind in kinds for entry in self._entries[kind].values()]
+        return [entry for kind in kinds for namesakes in self._entries[kind].values() for entry in namesakes]
 
-    def get(self, kind, name):
+    def get(self, kind, name, data_kind=None):
         """Return the entry of a name.
+
+        Parameters
+        ----------
+        kind : str
+            One of `KINDS`.
+        name : str
+            The name.
+        data_kind : str
+            One of `museml.data.KINDS`: the entry that takes it, where several have the name; by default, and if none
+            takes it, the first.
 
         Raises
         ------
         UnknownNameError
             If there is none; the message lists the names that are known.
         """
-        try:
-            return self._entries[kind][name]
-        except KeyError:
-            known = list(self._entries[kind])
+        namesakes = self._entries[kind].get(name)
+        if namesakes:
+            return next((entry for entry in namesakes if data_kind in entry.spec.accepts), namesakes[0])
+        known = list(self._entries[kind])
         close = get_close_matches(str(name), known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else "choose one of these or install the plugin that has it"
         raise UnknownNameError(f"no {kind} named {name!r}; known: {', '.join(known) or 'none'}; {hint}")
+
+
+def _apart(one, other):
+    """Tell whether two tuples of kinds of data have none in common; what accepts no data is apart from nothing."""
+    return bool(one) and bool(other) and not set(one) & set(other)

@@ -31,6 +31,16 @@ def test_a_name_belongs_to_one_kind_only(registry):
     assert registry.get("classifier", "lines").package == "package"
 
 
+def test_a_name_may_stand_once_for_each_kind_of_data(registry):
+    for kind in ("cube", "image"):
+        registry.add(Entry("detector", Spec("joint", f"package:{kind}", (kind,)), "plugin", "package", "1.0"))
+    assert registry.get("detector", "joint", "image").spec.target == "package:image"
+    assert registry.get("detector", "joint").spec.target == registry.get("detector", "joint", "x").spec.target
+    assert [entry.spec.accepts for entry in registry.entries("detector")] == [("cube",), ("image",)]
+    with pytest.raises(PluginError, match="two packages claim the detector name 'joint'"):
+        registry.add(Entry("detector", Spec("joint", "other:X", ("image", "cube")), "plugin", "other", "1.0"))
+
+
 def test_the_same_name_twice_names_both_owners(registry):
     twin = Entry("classifier", Spec("lines", "other:Lines", ("spectrum",)), "plugin", "other", "1.0")
     with pytest.raises(PluginError, match=r"'package' \(package:lines\) and 'other' \(other:Lines\)"):

@@ -11,11 +11,12 @@ KINDS = {
     "cube": "museml.data.cubes:open_cube",
     "spectrum": "museml.data.spectra:open_spectra",
     "cutout": "museml.data.cutouts:open_cutouts",
+    "image": "museml.data.images:open_image",
 }
 
 
 def prepare(data, kind):
-    """Open ``data`` as the given kind: a `~museml.data.cubes.CubeData` or an iterable of batches."""
+    """Open ``data`` as the given kind: a `~museml.data.cubes.CubeData`, `~museml.data.images.ImageData` or batches."""
     if kind not in KINDS:
         raise ContractError(f"no kind of data is called {kind!r}; known: {', '.join(KINDS)}")
     module, _, name = KINDS[kind].partition(":")
