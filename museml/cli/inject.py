@@ -6,7 +6,8 @@ from museml.cli.options import classifier_option, config_option, detector_option
 
 __all__ = ["inject"]
 
-COLUMNS = ("snr_low", "snr_high", "number", "recovered", "completeness", "low", "high", "flux_ratio", "offset", "right")
+COLUMNS = ("snr_low", "snr_high", "number", "recovered", "completeness", "low", "high", "flux_ratio", "offset")
+REDSHIFTS = ("n_right", "right")
 KINDS = ("line", "galaxy", "emitter", "continuum")
 
 
@@ -62,9 +63,13 @@ def _report(recovery, out):
 
     table, objects = recovery.completeness, recovery.objects
     whole = table[: len(set(table["snr_low"]))]
-    click.echo(text_of(whole, [name for name in COLUMNS if np.isfinite(whole[name]).any()]))
+    columns = COLUMNS + REDSHIFTS if np.isfinite(whole["right"]).any() else COLUMNS
+    click.echo(text_of(whole, [name for name in columns if np.isfinite(whole[name]).any()]))
     counted = objects[objects["confused"] == 0]
     click.echo(f"\n{counted['recovered'].sum()} of {len(counted)} objects were found")
+    judged = np.ma.compressed(np.ma.asarray(counted["right"]))
+    if len(judged):
+        click.echo(f"{judged.sum()} of {len(judged)} redshifts of objects that were found are right")
     if len(counted) < len(objects):
         click.echo(f"{len(objects) - len(counted)} more lie on detections of the cube itself and do not count")
     for part in ("50", "90"):

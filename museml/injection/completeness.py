@@ -32,7 +32,8 @@ def completeness_table(objects, bins=8, bands=4):
     `~astropy.table.Table`
         One row per band (the first is the whole range) and bin: ``number``, ``recovered``, the completeness with the
         interval that holds 68 % (Jeffreys), medians of the ratio of fluxes, of the fluxes' errors in units of what
-        is claimed (``pull``) and of the offset, with scatters, and the part of the redshifts that are right.
+        is claimed (``pull``) and of the offset, with scatters; of how many of those recovered the redshift is right
+        (``n_right``), and what part they are.
     """
     objects = objects[objects["confused"] == 0]
     edges = np.unique(np.quantile(objects["snr"], np.linspace(0, 1, bins + 1))) if len(objects) else np.zeros(1)
@@ -137,7 +138,7 @@ def _counted(part):
     row |= _middle("flux_ratio", ratio) | _middle("pull", pull)
     row["offset"] = _median(part["offset"])
     right = np.ma.compressed(np.ma.asarray(part["right"]))
-    return row | {"right": float(right.mean()) if len(right) else np.nan}
+    return row | {"n_right": int(right.sum()), "right": float(right.mean()) if len(right) else np.nan}
 
 
 def _middle(name, values):

@@ -133,10 +133,12 @@ def test_a_detection_of_the_cube_itself_is_not_taken_for_the_object(blank):
 def test_galaxies_are_found_by_any_line_and_their_redshifts_judged(tmp_path):
     cube, _ = simulate_cube((3681, 26, 26), 2, **NOTHING)
     wanted = {"kind": "galaxy", "number": 2, "per_round": 1, "snr": (25.0, 40.0), "z": (0.1, 0.35), "progress": False}
-    objects = museml.inject(cube, tmp_path / "out", **wanted, detector="lines", classifier="lines").objects
+    recovery = museml.inject(cube, tmp_path / "out", **wanted, detector="lines", classifier="lines")
+    objects, whole = recovery.objects, recovery.completeness[:2]
     assert list(objects["recovered"]) == [1, 1]
     assert np.all(objects["n_found"] >= 2)
     assert list(objects["right"]) == [1, 1]
+    assert whole["n_right"].sum() == 2
     assert np.array(objects["found_z"]) == pytest.approx(np.array(objects["z"]), abs=0.005)
 
 
