@@ -11,10 +11,7 @@ __all__ = ["KerasMatchedFilter"]
 class KerasMatchedFilter(MatchedFilter):
     """A `MatchedFilter` with the same answers, on the device of ``museml.conf.device``."""
 
-    def planes(self, data, weight, start, stop):
-        """Filter each wavelength plane with the PSF."""
-        image = self.psf_image(start, stop)
-        return filter_planes(data * weight, image), filter_planes(weight, image**2)
+    correlate = staticmethod(filter_planes)
 
     def along_wavelength(self, signal, information, first, start, stop):
         """Filter planes that begin at channel ``first`` with the lines."""

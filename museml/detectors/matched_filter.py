@@ -87,7 +87,12 @@ class MatchedFilter:
             sum(d w p) and sum(w p^2) with the PSF p.
         """
         image = self.psf_image(start, stop)
-        return filter_image(data * weight, image), filter_image(weight, image**2)
+        return self.correlate(data * weight, image), self.correlate(weight, image**2)
+
+    @staticmethod
+    def correlate(planes, kernel):
+        """Correlate each plane with a kernel, see `filter_image`."""
+        return filter_image(planes, kernel)
 
     def along_wavelength(self, signal, information, first, start, stop):
         """Filter planes that begin at channel ``first`` with the lines; the answer is that of `snr`."""
