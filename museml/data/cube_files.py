@@ -16,7 +16,7 @@ from mpdaf.obj import Cube
 
 from museml.errors import InputError
 
-__all__ = ["PlainFile", "quiet", "read_cube"]
+__all__ = ["PlainFile", "check_size", "quiet", "read_cube"]
 
 GZIP = b"\x1f\x8b"  # how compressed files begin
 PART = 2**20  # bytes unpacked at once
@@ -40,6 +40,8 @@ class PlainFile:
     ----------
     path : `~pathlib.Path`
         The file.
+    what : str
+        What errors call its content.
 
     Attributes
     ----------
@@ -47,9 +49,9 @@ class PlainFile:
         What to read. A temporary copy is gone with this object.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, what="a cube"):
         if not path.is_file():
-            raise InputError(f"a cube must be an existing file; there is none at {str(path)!r}; check the path")
+            raise InputError(f"{what} must be an existing file; there is none at {str(path)!r}; check the path")
         with open(path, "rb") as file:
             compressed = file.read(2) == GZIP
         self.path = _unpacked(path) if compressed else path
@@ -77,7 +79,7 @@ def _not_unpacked(path, error):
             "within its compressed data; copy it again"
         )
     return InputError(
-        f"a compressed cube must be unpacked to be read; {str(path)!r} cannot be: {error}; "
+        f"a compressed file must be unpacked to be read; {str(path)!r} cannot be: {error}; "
         "unpack it yourself, or set TMPDIR to a folder with more room"
     )
 
@@ -99,7 +101,7 @@ def read_cube(path, plain):
     """
     try:
         with quiet(), fits.open(plain.path) as hdus:
-            _check_size(path, plain.path.stat().st_size, hdus)
+            check_size(path, plain.path.stat().st_size, hdus)
             _check_header(path, hdus)
             cube = Cube(str(path), hdulist=hdus)
             _check_shapes(path, cube, hdus)
@@ -114,7 +116,7 @@ def read_cube(path, plain):
         ) from error
 
 
-def _check_size(path, size, hdus):
+def check_size(path, size, hdus):
     """Refuse a file that ends before its headers say so; reading it would fail halfway."""
     end = max(hdu.fileinfo()["datLoc"] + hdu.fileinfo()["datSpan"] for hdu in hdus)
     if size < end:
