@@ -1,0 +1,273 @@
+"""Where an image or a catalogue has looked, and where several have."""
+
+from functools import cached_property
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from scipy.spatial import ConvexHull
+
+from museml.catalogs.sphere import ARCSEC, filled, finite_positions, positions_of, separations, unit_vectors
+from museml.data.cubes import CubeData, open_cube
+from museml.data.image_files import read_stored
+from museml.data.images import ImageData
+from museml.data.kind import kind_of
+from museml.errors import InputError
+from museml.settings import check_number
+
+__all__ = [
+    "CatalogFootprint",
+    "CommonFootprint",
+    "Footprint",
+    "ImageFootprint",
+    "catalog_footprint",
+    "common_footprint",
+    "image_footprint",
+]
+
+WIDEST = 60.0  # degrees from its centre that a catalogue's outline may reach
+AROUND = np.arange(16) * np.pi / 8
+SAMPLE = 200_000  # positions by which areas are measured
+ROUNDS = 200
+AT_ONCE = 2**22  # pixels that are read together
+
+
+class Footprint:
+    """A part of the sky.
+
+    A subclass gives ``centre`` (ra, dec in degrees) and ``reach`` (degrees), a circle that holds all of it, and
+    `contains`.
+    """
+
+    def contains(self, ra, dec):
+        """Tell which positions, in degrees, lie inside."""
+        raise NotImplementedError
+
+    @cached_property
+    def area(self):
+        """Area in square degrees, by counting random positions: right within a part of 0.003."""
+        ra, dec = self._in_circle(SAMPLE, np.random.default_rng(0))
+        return float(self.contains(ra, dec).mean() * 2 * np.pi * _one_less_cos(self.reach) * np.degrees(1) ** 2)
+
+    def random(self, number, seed=0):
+        """Draw positions that are uniform on the sphere.
+
+        Parameters
+        ----------
+        number : int
+            How many.
+        seed : int or `~numpy.random.Generator`
+            The same seed draws the same positions.
+
+        Returns
+        -------
+        ra, dec : ndarray
+            In degrees.
+
+        Raises
+        ------
+        InputError
+            If there is no area to draw from.
+        """
+        rng, drawn, count = np.random.default_rng(seed), [], 0
+        for _ in range(ROUNDS):
+            if count >= number:
+                break
+            ra, dec = self._in_circle(2 * number + 100, rng)
+            inside = self.contains(ra, dec)
+            drawn.append(np.stack([ra[inside], dec[inside]]))
+            count += int(inside.sum())
+        if count < number:
+            raise InputError("random positions need a footprint with an area; this one has almost none; give another")
+        return tuple(np.concatenate([np.zeros((2, 0)), *drawn], axis=1)[:, :number])
+
+    def _in_circle(self, number, rng):
+        """Draw positions that are uniform in the circle around everything."""
+        depth, angle = rng.random(number) * _one_less_cos(self.reach), rng.uniform(0, 2 * np.pi, number)
+        sine = np.sqrt(depth * (2 - depth))
+        centre, east, north = _axes(*self.centre)
+        x, y = (sine * np.cos(angle))[:, None], (sine * np.sin(angle))[:, None]
+        return positions_of((1 - depth)[:, None] * centre + x * east + y * north)
+
+
+class ImageFootprint(Footprint):
+    """The valid pixels of an image.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        Celestial coordinates.
+    shape : tuple
+        (y, x).
+    read : callable
+        ``read(rows)``, with a slice, returns those rows of the image, NaN where it has no data.
+    """
+
+    def __init__(self, wcs, shape, read):
+        self._wcs, self._shape = wcs, shape
+        step = max(1, AT_ONCE // shape[1])
+        parts = [read(slice(start, start + step)) for start in range(0, shape[0], step)]
+        # a bit for each pixel: 50 MB for 20,000 x 20,000 pixels
+        self._valid = np.concatenate([np.packbits(np.isfinite(part), axis=1) for part in parts])
+        self.centre, self.reach = self._circle()
+
+    def contains(self, ra, dec):
+        """Tell which positions, in degrees, lie on a valid pixel."""
+        ra, dec = np.atleast_1d(filled(ra)), np.atleast_1d(filled(dec))
+        inside = separations(*self.centre, ra, dec) / 3600 <= self.reach
+        near = np.flatnonzero(inside)
+        x, y = self._wcs.world_to_pixel(SkyCoord(ra[near], dec[near], unit="deg"))
+        inside[near] = self._is_valid(x, y)
+        return inside
+
+    def _is_valid(self, x, y):
+        with np.errstate(invalid="ignore"):
+            on = (x >= -0.5) & (x < self._shape[1] - 0.5) & (y >= -0.5) & (y < self._shape[0] - 0.5)
+        column, row = (np.rint(values[on]).astype(int) for values in (x, y))
+        column, row = np.clip(column, 0, self._shape[1] - 1), np.clip(row, 0, self._shape[0] - 1)
+        on[on] = (self._valid[row, column // 8] >> (7 - column % 8)) & 1
+        return on
+
+    def _circle(self):
+        """Return the centre and the radius, in degrees, of a circle around the image."""
+        height, width = self._shape
+        along, up = np.linspace(-0.5, width - 0.5, 33), np.linspace(-0.5, height - 0.5, 33)
+        x = np.concatenate([along, along, np.full(33, -0.5), np.full(33, width - 0.5), [(width - 1) / 2]])
+        y = np.concatenate([np.full(33, -0.5), np.full(33, height - 0.5), up, up, [(height - 1) / 2]])
+        sky = self._wcs.pixel_to_world(x, y).icrs
+        ra, dec = sky.ra.deg, sky.dec.deg
+        reach = separations(ra[-1], dec[-1], ra, dec).max() / 3600
+        return (ra[-1], dec[-1]), float(reach * 1.001) if np.isfinite(reach) else 180.0
+
+
+class CatalogFootprint(Footprint):
+    """The least convex outline around positions, with a margin."""
+
+    def __init__(self, ra, dec, margin):
+        self.centre = positions_of(unit_vectors(ra, dec).mean(axis=0))
+        points = self._project(ra, dec)
+        if len(points) > 3 and np.linalg.matrix_rank(points - points[0], tol=1e-12) == 2:
+            corners = ConvexHull(points).vertices
+            ra, dec = ra[corners], dec[corners]
+        ra, dec = _circles(ra, dec, margin)
+        self._walls = ConvexHull(self._project(ra, dec)).equations
+        self.reach = float(separations(*self.centre, ra, dec).max()) / 3600
+
+    def contains(self, ra, dec):
+        """Tell which positions, in degrees, lie inside."""
+        near = separations(*self.centre, ra, dec) / 3600 <= self.reach * (1 + 1e-9)
+        inside = np.array(near)
+        points = self._project(filled(ra)[near], filled(dec)[near])
+        within = np.ones(len(points), bool)
+        for *normal, distance in self._walls:
+            within &= points @ normal + distance <= 1e-12
+        inside[near] = within
+        return inside
+
+    def _project(self, ra, dec):
+        """Return the places in the tangent plane, in which great circles are straight."""
+        centre, east, north = _axes(*self.centre)
+        vectors = unit_vectors(ra, dec)
+        return np.stack([vectors @ east, vectors @ north], axis=-1) / (vectors @ centre)[..., None]
+
+
+class CommonFootprint(Footprint):
+    """Where all of several footprints are."""
+
+    def __init__(self, parts):
+        self.parts = tuple(parts)
+        smallest = min(self.parts, key=lambda part: part.reach)
+        self.centre, self.reach = smallest.centre, smallest.reach
+
+    def contains(self, ra, dec):
+        """Tell which positions, in degrees, lie inside."""
+        return np.all([part.contains(ra, dec) for part in self.parts], axis=0)
+
+
+def image_footprint(image):
+    """Return where an image has data.
+
+    Parameters
+    ----------
+    image : `~museml.data.images.ImageData`, path, FITS HDU, MPDAF Image or Cube, NDData
+        The image; it needs no beam. Of a cube, three of its planes are looked at.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or has no celestial coordinates.
+    """
+    if isinstance(image, CubeData) or kind_of(image) == "cube":
+        cube = open_cube(image)
+        planes = [len(cube.wave) * quarter // 4 for quarter in (1, 2, 3)]
+        return ImageFootprint(cube.wcs.wcs, cube.shape[1:], lambda rows: _any_plane(cube, planes, rows))
+    if isinstance(image, ImageData):
+        return ImageFootprint(image.wcs, image.shape, image.block)
+    stored = read_stored(image)
+    return ImageFootprint(stored.wcs, stored.pixels.shape, lambda rows: stored.pixels(rows, slice(None)))
+
+
+def catalog_footprint(ra, dec, margin=6.0):
+    """Return the least convex outline around the positions of a catalogue.
+
+    It is what can be said of where a catalogue has looked when nothing but the catalogue is known; holes and bays are
+    taken as looked at.
+
+    Parameters
+    ----------
+    ra, dec : array_like
+        In degrees; those that are not finite are passed over.
+    margin : float
+        By how much it reaches beyond the positions, in arcsec.
+
+    Raises
+    ------
+    InputError
+        If there is no position, or if they reach over more than 60 degrees from their centre.
+    SettingError
+        If the margin is not above 0.
+    """
+    check_number("margin", margin, 1e-3, example=6.0)
+    known = finite_positions(ra, dec)
+    if not known.any():
+        raise InputError("a catalogue's footprint needs positions; it has no row with finite ra and dec; check it")
+    ra, dec = filled(ra)[known], filled(dec)[known]
+    mean = unit_vectors(ra, dec).mean(axis=0)
+    if np.linalg.norm(mean) < 1e-6 or separations(*positions_of(mean), ra, dec).max() > WIDEST * 3600:
+        raise InputError(
+            f"a catalogue's outline can reach {WIDEST:g} degrees from its centre; this one is wider; "
+            "take the part of interest, or give an image as footprint"
+        )
+    return CatalogFootprint(ra, dec, margin)
+
+
+def common_footprint(*footprints):
+    """Return where all footprints are; those that are None are everywhere, and so is the answer without others."""
+    parts = [part for part in footprints if part is not None]
+    return CommonFootprint(parts) if len(parts) > 1 else parts[0] if parts else None
+
+
+def _any_plane(cube, planes, rows):
+    """Return values that are finite where one of the planes is."""
+    values = [cube.block(plane, plane + 1, rows)[0][0] for plane in planes]
+    return np.where(np.any(np.isfinite(values), axis=0), 0.0, np.nan)
+
+
+def _one_less_cos(degrees):
+    return 2 * np.sin(np.radians(min(degrees, 180.0)) / 2) ** 2
+
+
+def _axes(ra, dec):
+    """Return the vectors to a position, and east and north of it."""
+    centre, alpha = unit_vectors(ra, dec), np.radians(ra)
+    east = np.array([-np.sin(alpha), np.cos(alpha), 0.0])
+    return centre, east, np.cross(centre, east)
+
+
+def _circles(ra, dec, margin):
+    """Return points around each position at the distance of the margin, in arcsec."""
+    x, y = np.tan(margin * ARCSEC) * np.stack([np.cos(AROUND), np.sin(AROUND)])
+    points = []
+    for a, d in zip(np.atleast_1d(ra), np.atleast_1d(dec), strict=True):
+        centre, east, north = _axes(a, d)
+        points.append(centre + x[:, None] * east + y[:, None] * north)
+    return positions_of(np.concatenate(points))
