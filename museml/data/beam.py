@@ -9,6 +9,7 @@ from museml.errors import InputError
 __all__ = ["Beam", "as_beam", "read_beam"]
 
 ARCSEC = 3600.0  # in a degree
+DIGITS = 9  # of arcsec; headers keep no more
 KEYWORDS = (("BMAJ", "BMIN", "BPA"), ("CLEANBMJ", "CLEANBMN", "CLEANBPA"))
 #: how AIPS tells the beam: 'AIPS   CLEAN BMAJ=  1.6667E-03 BMIN=  1.6667E-03 BPA=  90.00'
 HISTORY = re.compile(r"CLEAN\s+BMAJ=\s*(\S+)\s+BMIN=\s*(\S+)\s+BPA=\s*(\S+)", re.IGNORECASE)
@@ -117,7 +118,7 @@ def _in_degrees(major, minor, pa):
         major, minor, pa = (float(value) for value in (major, minor, pa))
     except (TypeError, ValueError):
         raise InputError(f"a beam must be numbers; the header has {major!r}, {minor!r}, {pa!r}; {REMEDY}") from None
-    return _ordered(ARCSEC * major, ARCSEC * minor, pa)
+    return _ordered(round(ARCSEC * major, DIGITS), round(ARCSEC * minor, DIGITS), pa)
 
 
 def _ordered(major, minor, pa):

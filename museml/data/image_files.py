@@ -105,13 +105,20 @@ def _from_hdu(data):
 
 
 def _from_mpdaf(image):
-    """MPDAF makes a dimensionless unit of a BUNIT that it does not understand, and masks what is NaN."""
+    """MPDAF masks what is NaN; a unit that it does not understand it makes dimensionless, and drops its BUNIT."""
     header = image.primary_header.copy()
     header.update(image.data_header)
-    unit = header.get("BUNIT") if image.unit == u.dimensionless_unscaled else image.unit
+    unit = _unit_in_file(image) if image.unit == u.dimensionless_unscaled else image.unit
     name = image_name(image.filename) if image.filename else "image"
     wcs = image.wcs.wcs if image.wcs is not None else WCS(naxis=2)
     return _from_array(name, np.ma.getdata(image.data), np.ma.getmaskarray(image.data), wcs, header, unit)
+
+
+def _unit_in_file(image):
+    if not image.filename or not Path(image.filename).is_file():
+        return None
+    with quiet(), fits.open(image.filename) as hdus:
+        return _first_image(hdus, image.filename)[1].header.get("BUNIT")
 
 
 def _from_nddata(data):
