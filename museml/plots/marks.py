@@ -12,7 +12,8 @@ from museml.plots.overview import spread
 
 __all__ = ["draw_marks"]
 
-LEAST = 9.0  # points across, so that marks can be seen in wide fields
+LEAST = 9.0, 1.2  # points across, so that marks can be seen in wide fields: of few, and of very many
+CROWD = 1500  # rows from which on marks become smaller and thinner
 NUMBERED = 40  # rows up to which their numbers are written
 #: what is drawn in a colour of its own, the gravest first
 FLAGS = {
@@ -94,7 +95,8 @@ def _draw_ellipses(axes, image, rows, colour, style):
     """Draw the FWHM of each row; what has no size, or too small a one to see, is a circle."""
     if not len(rows):
         return
-    least = LEAST / 72 / _inches_per_pixel(axes)
+    crowd = np.sqrt(max(len(rows) / CROWD, 1))
+    least = max(LEAST[0] / crowd, LEAST[1]) / 72 / _inches_per_pixel(axes)
     x, y = (np.asarray(rows[name]) for name in ("_x", "_y"))
     major, minor, pa = (_values(rows, name) for name in ("major", "minor", "pa"))
     sizes = np.fmax([major / image.pixel_scale, minor / image.pixel_scale], 0)
@@ -104,7 +106,7 @@ def _draw_ellipses(axes, image, rows, colour, style):
         EllipseCollection(
             widths, heights, angles, units="xy", offsets=np.column_stack([x, y]), offset_transform=axes.transData,
             facecolors="none", edgecolors=colour, linestyles=style, zorder=6,
-            linewidths=1.0 if len(rows) < 2000 else 0.5,
+            linewidths=max(1 / crowd, 0.3),
         )
     )  # fmt: skip
 
