@@ -1,1 +1,1 @@
-"""Data with a known truth: noise, spectra and cubes."""
+"""Data with a known truth: noise, spectra, cubes and radio fields."""
