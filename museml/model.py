@@ -89,7 +89,8 @@ class Model:
         ``scale`` (number) and ``offset`` (one per class): probabilities are
         softmax(scale * output + offset), which covers temperature and Platt scaling.
     reading : str
-        What the outputs are: 'classes', one each, or 'redshift', see `museml.data.redshift_bins`.
+        What the outputs are: 'classes', one each, 'redshift', see `museml.data.redshift_bins`, or 'boxes', see
+        `museml.data.patches`.
     history : dict of list
         Losses and scores by epoch of training.
 
@@ -188,25 +189,27 @@ class Model:
         probabilities[batch.mask.reshape(len(batch), -1).all(axis=1)] = np.nan
         return probabilities
 
-    def outputs(self, batch):
+    def outputs(self, batch, rows=ROWS):
         """Return what the network says, before calibration.
 
         Parameters
         ----------
         batch : `~museml.Batch`
             On the axis that the network takes.
+        rows : sequence of int
+            How many rows the network may take at once, the most last.
 
         Returns
         -------
-        ndarray, shape (n, outputs), float32
+        ndarray, shape (n, ..., outputs), float32
         """
         self._check_input(batch)
-        whole = len(batch) // ROWS[-1] * ROWS[-1]
-        rest = next(rows for rows in ROWS if rows >= len(batch) - whole)
-        parts = [(batch.rows(0, whole), ROWS[-1]), (batch.rows(whole, len(batch)), rest)]
+        whole = len(batch) // rows[-1] * rows[-1]
+        rest = next(some for some in rows if some >= len(batch) - whole)
+        parts = [(batch.rows(0, whole), rows[-1]), (batch.rows(whole, len(batch)), rest)]
         with device():
-            parts = [(prepare_input(part, self.preparation), rows) for part, rows in parts if len(part)]
-            return np.concatenate([run_padded(self._compiled, values, rows) for values, rows in parts])
+            parts = [(prepare_input(part, self.preparation), some) for part, some in parts if len(part)]
+            return np.concatenate([run_padded(self._compiled, values, some) for values, some in parts])
 
     def save(self, path):
         """Write the model as one ASDF file, whole or not at all.
@@ -233,7 +236,7 @@ class Model:
     def _check_input(self, batch):
         wanted = tuple(self.config["config"]["layers"][0]["config"]["batch_shape"][1:-1])
         given = batch.values.shape[1 : 1 + len(wanted)]
-        if given != wanted:
+        if len(given) != len(wanted) or any(w not in (None, g) for g, w in zip(given, wanted, strict=True)):
             raise InputError(
                 f"model {self.card.name!r} takes data of shape {wanted}, the batch has {given}; "
                 f"prepare them as kind {self.card.accepts[0]!r}"

@@ -12,6 +12,7 @@ KINDS = {
     "spectrum": "museml.data.spectra:open_spectra",
     "cutout": "museml.data.cutouts:open_cutouts",
     "image": "museml.data.images:open_image",
+    "patch": "museml.data.patches:open_patches",
 }
 
 

@@ -1,9 +1,11 @@
-"""How the outputs of a network are read: as classes, or as redshifts with classes."""
+"""How the outputs of a network are read: as classes, as redshifts with classes, or as boxes in an image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from museml.data import redshift_bins
+import numpy as np
+
+from museml.data import patches, redshift_bins
 from museml.data.log_grid import start_of, to_log_grid
 from museml.data.probabilities import apply_calibration
 from museml.errors import ModelError
@@ -41,8 +43,14 @@ def _classes_of_redshifts(outputs, batch, calibration):
     return redshift_bins.posterior(outputs, start_of(batch), calibration).classes.astype(float)
 
 
+def _classes_of_boxes(outputs, batch, calibration):
+    best = np.asarray(outputs)[..., 0].reshape(len(batch), -1).max(axis=1)
+    return apply_calibration(np.stack([best, np.zeros_like(best)], axis=1), calibration)
+
+
 #: every reading that a model may name
 READINGS = {
     "classes": Reading(lambda batch: batch, len, lambda outputs, batch, cal: apply_calibration(outputs, cal)),
+    "boxes": Reading(lambda batch: batch, lambda classes: len(patches.QUANTITIES), _classes_of_boxes),
     "redshift": Reading(to_log_grid, redshift_bins.outputs_of, _classes_of_redshifts),
 }

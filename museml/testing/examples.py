@@ -54,4 +54,14 @@ def _places(cube):
     return Detections.from_columns(columns, {"MEDIUM": cube.medium})
 
 
-MAKERS = {"cube": _cube, "spectrum": _spectra, "cutout": _cutouts}
+def _patches():
+    """Cut a simulated field into six patches, in units of its noise."""
+    from museml.data.patches import patch_batch
+    from museml.simulation.fields import simulate_field
+
+    field = simulate_field((128, 192), 3, density=5.0)
+    values = field.data / field.rms
+    return patch_batch([values[y : y + 64, x : x + 64] for y in (0, 64) for x in (0, 64, 128)])
+
+
+MAKERS = {"cube": _cube, "spectrum": _spectra, "cutout": _cutouts, "patch": _patches}

@@ -4,6 +4,7 @@ import json
 import queue
 import threading
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ def fit_redshift(
     checkpoint=None,
     resume=False,
     progress=True,
+    log=None,
 ):
     """Fit a network to batches that are drawn.
 
@@ -63,6 +65,8 @@ def fit_redshift(
         Go on from the checkpoint, if it is there.
     progress : bool
         Show a bar on stderr, if that is a terminal.
+    log : path, optional
+        CSV file of losses and rate by epoch, which is written as they come.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def fit_redshift(
         ``loss``, ``val_loss`` and ``rate`` by epoch.
     """
     _compile(network, loss, rate, epochs * steps)
-    state = _State(network, checkpoint, patience)
+    state = _State(network, checkpoint, patience, log)
     if resume and checkpoint and Path(checkpoint).is_file():
         state.load()
     with tqdm(
@@ -148,8 +152,8 @@ def validation_loss(network, validation, batch_size, loss):
 class _State:
     """Where the training is: variables, history, best weights."""
 
-    def __init__(self, network, path, patience):
-        self.network, self.path, self.patience = network, path, patience
+    def __init__(self, network, path, patience, log=None):
+        self.network, self.path, self.patience, self.log = network, path, patience, log
         self.history = {"loss": [], "val_loss": [], "rate": []}
         self.best = None
 
@@ -171,6 +175,8 @@ class _State:
             self.best = self._weights()
         if self.path:
             self._save()
+        if self.log:
+            Path(self.log).write_text(self._lines(), encoding="utf-8")
 
     def finish(self):
         """Put the best weights back, if they were asked for, and return the history."""
@@ -194,6 +200,11 @@ class _State:
         with tolerant():
             for variable, value in zip(variables, stored, strict=True):
                 variable.assign(value)
+
+    def _lines(self):
+        """Return the history as CSV."""
+        rows = [("epoch", *self.history), *zip(count(1), *self.history.values(), strict=False)]
+        return "".join(",".join(map(str, row)) + "\n" for row in rows)
 
     def _variables(self):
         return [*self.network.weights, *self.network.optimizer.variables]

@@ -1,0 +1,123 @@
+"""Components of images by a network that sees patches in units of the local noise."""
+
+import os
+from functools import cache
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from museml.catalogs.overlap import iou, near_pairs
+from museml.data.ellipses import deconvolve
+from museml.detection import Detector, ImageDetections
+from museml.detectors.patch_boxes import find_boxes
+from museml.detectors.rms_map import noise_maps
+from museml.errors import DetectionFlag, ModelError, SettingError
+from museml.model import find_model, load_model
+from museml.settings import check_number
+
+__all__ = ["PatchesDetector", "boxes_model"]
+
+LEAST = 0.02  # probability down to which boxes are counted among those that may be false
+NEAR = 2.0  # half widths of the beam around a component in which missing data are told
+
+
+class PatchesDetector(Detector):
+    """Finds components in radio images by a network (one-stage, like YOLO; Redmon et al. 2016, Cornu et al. 2024).
+
+    The image, less its background and over its local noise, is cut into tiles that overlap, and brought to pixels of a
+    quarter of the beam's width, in which the beam is round. For each cell of four by four such pixels the network tells
+    the probability of a component and the place, flux, axes and position angle that it would have. Of boxes that
+    overlap the most probable is kept, within tiles and across their seams.
+
+    ``p_real`` is the probability that a component is real, calibrated on simulated fields, ``score`` the
+    logarithm of its odds, and ``n_false`` the sum of 1 - ``p_real`` of all that score at least as high. Components
+    whose boxes overlap are one source.
+
+    Parameters
+    ----------
+    model : str or path
+        Name or file of a model with the reading 'boxes'; ``museml models`` lists those installed.
+    min_p_real : float
+        Components less probable than this are left out.
+    """
+
+    name = "patches"
+    accepts = ("image",)
+    answers = ImageDetections
+
+    def __init__(self, *, model="patches", min_p_real=0.5):
+        self.model = model
+        self.min_p_real = min_p_real
+
+    def check_settings(self):
+        """Raise `SettingError` where a setting breaks a rule, and `UnknownNameError` for a model that is not there."""
+        if not isinstance(self.model, (str, os.PathLike)):
+            raise SettingError(f"model must be the name or the file of a model, not {self.model!r}; give 'patches'")
+        check_number("min_p_real", self.min_p_real, 0, 1, example=0.5)
+        find_model(self.model)
+
+    def provenance(self):
+        """Return the metadata of a result, with name and checksum of the model."""
+        model = boxes_model(self.model)
+        return {**super().provenance(), "MODEL": model.card.name, "MODEL_ID": model.sha256}
+
+    def find(self, data):
+        """Return the `~museml.ImageDetections` in a `~museml.data.images.ImageData`."""
+        self.check_settings()
+        maps = noise_maps(data)
+        boxes = find_boxes(data, maps, boxes_model(self.model), min(LEAST, max(self.min_p_real, 1e-6)))
+        detections = described(data, maps, boxes)
+        return detections[np.asarray(detections["p_real"]) >= self.min_p_real]
+
+
+def described(image, maps, boxes):
+    """Return boxes as `~museml.ImageDetections`."""
+    rms, beam = maps.at(boxes.x, boxes.y)[1], image.beam
+    major, minor = boxes.major * image.pixel_scale, boxes.minor * image.pixel_scale
+    pa = image.sky_angle(boxes.x, boxes.y, boxes.angle)
+    ra, dec = image.pixel_to_sky(boxes.x, boxes.y)
+    size = major * minor / (beam.major * beam.minor)
+    peak = boxes.flux / size
+    dc_major, dc_minor, dc_pa = deconvolve(major, minor, pa, beam)
+    columns = {
+        "id": np.arange(len(boxes)) + 1, "source": linked(boxes.corners), "ra": ra, "dec": dec, "x": boxes.x,
+        "y": boxes.y, "peak": peak, "peak_err": rms, "flux": boxes.flux, "flux_err": rms * np.sqrt(size),
+        "major": major, "minor": minor, "pa": pa, "dc_major": dc_major, "dc_minor": dc_minor, "dc_pa": dc_pa,
+        "rms": rms, "snr": peak / rms, "score": boxes.logit, "n_false": np.cumsum(1 - boxes.p_real),
+        "p_real": boxes.p_real, "flags": _flags(image, boxes),
+    }  # fmt: skip
+    return ImageDetections.from_columns(columns)
+
+
+def linked(corners):
+    """Return the numbers of sources: components whose boxes overlap, directly or by others, are of one."""
+    first, second = near_pairs(corners)
+    touching = iou(corners[first], corners[second]) > 0
+    pairs = first[touching], second[touching]
+    graph = coo_array((np.ones(len(pairs[0])), pairs), shape=(len(corners), len(corners)))
+    return connected_components(graph, directed=False)[1] + 1
+
+
+def _flags(image, boxes):
+    """Tell what is at the image's edge, or near to places without data."""
+    width = NEAR / 2 * np.sqrt(image.beam.major * image.beam.minor) / image.pixel_scale
+    ny, nx = image.shape
+    edge = (boxes.x < width) | (boxes.y < width) | (boxes.x > nx - 1 - width) | (boxes.y > ny - 1 - width)
+    return DetectionFlag.EDGE.value * edge
+
+
+@cache
+def _read_once(path):
+    model = load_model(path)
+    if model.reading != "boxes":
+        raise ModelError(
+            f"a model for patches must be read as 'boxes'; {model.card.name!r} is read as {model.reading!r}; "
+            "choose another"
+        )
+    return model
+
+
+def boxes_model(name):
+    """Return a model for patches by its name or file; it is read once."""
+    return _read_once(find_model(name))

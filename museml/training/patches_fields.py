@@ -1,0 +1,111 @@
+"""Images with known components, simulated or real, as a network for patches sees them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from museml.data.images import open_image
+from museml.data.patches import components_of
+from museml.detectors.patch_windows import patch_windows
+from museml.detectors.rms_map import noise_maps
+from museml.simulation.fields import Artefacts, simulate_field
+
+__all__ = ["PatchField", "labelled_fields", "simulated_field", "simulated_fields"]
+
+SIDE = 1000  # of simulated fields in pixels
+SIZE = 1024  # of the parts of an image
+#: ranges from which simulated fields are drawn: median noise (Jy/beam), its variation, density and part of resolved
+#: sources; strength, radius (arcsec) and least peak (Jy/beam) of artefacts, one in four fields has none
+NOISE, VARIATION, DENSITY, RESOLVED = (60e-6, 115e-6), (0.05, 0.25), (0.7, 1.6), (0.04, 0.14)
+STRENGTH, RADIUS, FAINTEST, CLEAN = (0.002, 0.03), (25.0, 120.0), (0.01, 0.06), 0.25
+LEAST = 2.0  # S/N from which a component is one that should be found; of fainter ones nothing is asked
+
+
+@dataclass(frozen=True)
+class PatchField:
+    """An image and what is in it.
+
+    Attributes
+    ----------
+    values : ndarray, shape (y, x), float16
+        In units of the noise; NaN where there are no data.
+    components : ndarray, shape (n, 7)
+        See `museml.data.patches.components_of`. The S/N is -1 where nothing is to be asked.
+    """
+
+    values: np.ndarray
+    components: np.ndarray
+
+
+def labelled_fields(image, components, *, least=LEAST, size=SIZE):
+    """Return an image and its components, in parts.
+
+    Parameters
+    ----------
+    image : `~museml.data.images.ImageData`
+        The image.
+    components : `~astropy.table.Table`
+        With the columns of `museml.ImageDetections` from ``x`` and ``y`` to ``pa``, and ``snr``.
+    least : float
+        S/N of the faintest components that the network is to find.
+    size : int
+        Of the parts.
+
+    Returns
+    -------
+    list of PatchField
+    """
+    maps, known = noise_maps(image), _known(image, components)
+    known["snr"] = np.where(known["snr"] >= least, known["snr"], -1.0)
+    known["flux"] = known["flux"] / maps.at(known["x"], known["y"])[1]
+    return [_part(window, known) for window in patch_windows(image, maps, size, margin=0)]
+
+
+def _known(image, components):
+    """Return what is known of the components, sizes in pixels of the image, those without numbers left out."""
+    names = ("x", "y", "flux", "major", "minor", "pa", "snr")
+    known = {name: np.ma.filled(np.ma.asarray(components[name], float), np.nan) for name in names}
+    right = np.all([np.isfinite(values) for values in known.values()], axis=0) & (known["flux"] > 0)
+    known = {name: values[right & (known["minor"] > 0)] for name, values in known.items()}
+    known["angle"] = image.pixel_angle(known["x"], known["y"], known.pop("pa"))
+    for name in ("major", "minor"):
+        known[name] = known[name] / image.pixel_scale
+    return known
+
+
+def _part(window, known):
+    """Return the window of an image as a field; components around it stay, as long as they reach into it."""
+    x, y, *ellipse = window.frame.into(*(known[name] for name in ("x", "y", "major", "minor", "angle")))
+    ny, nx = window.values.shape
+    near = (x > -SIDE) & (x < nx + SIDE) & (y > -SIDE) & (y < ny + SIDE)
+    rows = components_of(x, y, known["flux"], *ellipse, known["snr"])
+    return PatchField(window.values.astype(np.float16), rows[near & np.isfinite(known["flux"])])
+
+
+def simulated_fields(number, seed, side=SIDE, progress=True):
+    """Return `PatchField` of so many simulated fields with a common seed."""
+    seeds = tqdm(range(number), desc="fields", unit="field", disable=None if progress else True)
+    return [simulated_field((*np.atleast_1d(seed), i), side) for i in seeds]
+
+
+def simulated_field(seed, side=SIDE):
+    """Return the `PatchField` of a simulated field whose noise, sources and artefacts are drawn, too."""
+    field = draw_field(seed, side)
+    (part,) = labelled_fields(open_image(field.hdu), field.components, size=side + 1)
+    return part
+
+
+def draw_field(seed, side=SIDE):
+    """Return a simulated `~museml.simulation.fields.Field` with conditions that are drawn, too."""
+    rng = np.random.default_rng(seed)
+    settings = {"rms": _even(rng, NOISE), "density": _even(rng, DENSITY)}
+    settings |= {"rms_variation": rng.uniform(*VARIATION), "resolved": rng.uniform(*RESOLVED)}
+    strength = 0.0 if rng.random() < CLEAN else _even(rng, STRENGTH)
+    artefacts = Artefacts(strength, radius=_even(rng, RADIUS), faintest=_even(rng, FAINTEST))
+    return simulate_field((side, side), int(rng.integers(2**60)), artefacts=artefacts, **settings)
+
+
+def _even(rng, limits):
+    """Draw a number evenly in its logarithm."""
+    return float(np.exp(rng.uniform(*np.log(limits))))
