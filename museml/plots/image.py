@@ -18,6 +18,7 @@ LEFT = 1.0  # inches beside it, for the declinations
 PIXELS = 1000  # along a side of the picture, at most
 CONTOURED = 400  # pixels along a side up to which contours are drawn without being asked for
 LEVELS = (3, 5, 10, 20, 40, 80, 160, 320, 640)
+LARGE = 0.2  # part of the picture from which on the beam is drawn as an outline
 SURROUNDINGS = 60.0  # beams around a window that its noise is measured in
 #: unit of the colour bar -> how many there are in Jy/beam
 UNITS = {"Jy/beam": 1.0, "mJy/beam": 1e3, "µJy/beam": 1e6, "nJy/beam": 1e9}
@@ -152,7 +153,7 @@ def _range(values):
     """Return the lowest value shown, where the scale turns logarithmic, and the highest value shown."""
     if not values.size:
         return -1.0, 1.0, 1.0
-    middle, width = float(np.median(values)), scatter(values) or float(np.ptp(values)) or 1.0
+    middle, width = float(np.median(values)), scatter(values) or float(np.ptp(values)) / 30 or 1.0
     return middle - 4 * width, 3 * width, max(float(np.percentile(values, 99.9)), middle + 25 * width)
 
 
@@ -213,16 +214,19 @@ def _surroundings(image, window):
 
 
 def _draw_beam(axes, image, window):
-    """Draw the beam to scale, in a box in the lower left."""
+    """Draw the beam to scale, in a box in the lower left; one that is large is an outline."""
     left, right, bottom, top = window.limits
-    beam, step = image.beam, 0.015 * min(right - left, top - bottom)
-    side = max(1.25 * beam.major / image.pixel_scale, 2 * step)
+    beam, shorter = image.beam, min(right - left, top - bottom)
+    side, step = max(1.25 * beam.major / image.pixel_scale, 0.03 * shorter), 0.015 * shorter
     x, y = left + step + side / 2, bottom + step + side / 2
-    box = {"facecolor": "white", "edgecolor": "#444444", "lw": 0.6, "zorder": 8}
-    axes.add_patch(Rectangle((x - side / 2, y - side / 2), side, side, **box))
+    small = side < LARGE * shorter
+    if small:
+        box = {"facecolor": "white", "edgecolor": "#444444", "lw": 0.6, "zorder": 8}
+        axes.add_patch(Rectangle((x - side / 2, y - side / 2), side, side, **box))
     angle = 90 + float(image.pixel_angle(x, y, beam.pa))
     lengths = beam.major / image.pixel_scale, beam.minor / image.pixel_scale
-    axes.add_patch(Ellipse((x, y), *lengths, angle=angle, facecolor="#555555", edgecolor="black", lw=0.5, zorder=9))
+    colour = "#555555" if small else "none"
+    axes.add_patch(Ellipse((x, y), *lengths, angle=angle, facecolor=colour, edgecolor="black", lw=0.5, zorder=9))
 
 
 def _draw_scale(axes, image, window):
