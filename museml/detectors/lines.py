@@ -110,6 +110,8 @@ class LineDetector(Detector):
         lines = measure_lines(cube, matched, search.baseline, findings.noise, peaks)
         lines = lines[np.isfinite(lines["flux_err"])]  # no valid voxel under the PSF, no flux
         peaks = _peaks_of(lines, peaks)
+        kept = _stand_out(peaks["snr"], lines["peak"], self.threshold)
+        lines, peaks = lines[kept], peaks[kept]
         log_false = _log_false(peaks, negative, findings.noise, sky, _overlaps(matched))
         return self._table(cube, matched, peaks, lines, log_false, sky)
 
@@ -177,6 +179,13 @@ def _peaks_of(lines, peaks):
     peaks["y"], peaks["x"] = lines["y"], lines["x"]
     peaks["snr"][blended] = np.minimum(peaks["snr"], lines["flux"] / lines["flux_err"])[blended]
     return peaks
+
+
+def _stand_out(snr, peak, threshold):
+    """Say which lines are above the threshold, or the best of their peak if none is."""
+    best = np.zeros(peak.max(initial=-1) + 1)
+    np.maximum.at(best, peak, snr)
+    return (snr >= threshold) | (snr == best[peak])
 
 
 def _log_false(peaks, negative, noise, sky, overlaps):

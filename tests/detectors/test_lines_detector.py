@@ -139,6 +139,14 @@ def test_neighbours_are_told_apart_and_have_their_own_flux(blank, second):
     assert (found["source"][0] == found["source"][1]) == ("wave" in second)
 
 
+def test_parts_of_a_blend_that_do_not_stand_out_are_not_listed(blank):
+    rng = np.random.default_rng(10)
+    truth = random_lines(blank, 4, rng, snr=(20, 150), velocity=(100, 500), size=rng.uniform(0, 4))
+    found = LineDetector().detect(inject_lines(blank, truth))
+    assert found["snr"].min() >= 5
+    assert len(found) >= 4
+
+
 def test_an_extended_object_is_one(blank):
     truth = one_line(blank, snr=30.0)
     truth["size"] = 0.5
