@@ -1,0 +1,129 @@
+"""Sources in radio images, by the dendrogram of the local signal-to-noise ratio."""
+
+import numpy as np
+
+from museml.data.ellipses import deconvolve
+from museml.detection import Detector, ImageDetections
+from museml.detectors.false_alarms import FalseAlarms
+from museml.detectors.leaf_pixels import leaf_pixels, pixels_above
+from museml.detectors.leaf_shapes import axes, fit_shapes, form
+from museml.detectors.leaves import find_leaves
+from museml.detectors.rms_map import beam_pixels, noise_maps, strips
+from museml.errors import DetectionFlag
+from museml.settings import check_flag, check_number
+
+__all__ = ["DendrogramDetector"]
+
+REACH = 0.5  # distance in beams up to which the pixels beside a leaf are used to measure it
+DEEP = 3.3  # depth of the negative peaks that are counted
+
+
+class DendrogramDetector(Detector):
+    """Finds the sources of a radio image as the leaves of its dendrogram.
+
+    Parameters
+    ----------
+    threshold : float
+        Least peak of a source, in units of the local rms.
+    min_value : float
+        Level down to which the tree grows, in units of the local rms.
+    min_delta : float
+        Least height of a leaf above the place where it meets another, in units of the local rms.
+    min_npix : float
+        Least area of a leaf, in beams.
+    box : float
+        Side of the boxes in which background and rms are measured, in beams.
+    adaptive : bool
+        Whether the rms rises where artefacts are.
+    """
+
+    name = "dendrogram"
+    accepts = ("image",)
+    answers = ImageDetections
+
+    def __init__(self, *, threshold=4.3, min_value=3.0, min_delta=1.0, min_npix=0.2, box=10.0, adaptive=True):
+        self.threshold = threshold
+        self.min_value = min_value
+        self.min_delta = min_delta
+        self.min_npix = min_npix
+        self.box = box
+        self.adaptive = adaptive
+
+    def check_settings(self):
+        """Raise `~museml.errors.SettingError` where a setting breaks a rule."""
+        check_number("min_value", self.min_value, 0.5, example=3.0)
+        check_number("threshold", self.threshold, self.min_value, example=max(4.3, self.min_value))
+        check_number("min_delta", self.min_delta, 0, example=1.0)
+        check_number("min_npix", self.min_npix, 0, example=0.2)
+        check_number("box", self.box, 2, example=10.0)
+        check_flag("adaptive", self.adaptive)
+
+    def find(self, data):
+        """Return the `~museml.ImageDetections` in a `~museml.data.images.ImageData`."""
+        self.check_settings()
+        maps = noise_maps(data, box=self.box, adaptive=self.adaptive)
+        parts = strips(data.shape, 1)
+        index, snr = pixels_above(data, maps, self.min_value, parts)
+        area = data.beam.area(data.pixel_scale)
+        leaves = find_leaves(snr, index, data.shape[1], self.min_delta, np.ceil(self.min_npix * area))
+        kept = snr[leaves.peak] >= self.threshold
+        if not kept.any():
+            return ImageDetections.empty()
+        number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
+        pixels = leaf_pixels(data, maps, index, number[leaves.labels], kept.sum(), REACH * beam_pixels(data), parts)
+        top = leaves.peak[kept]
+        y, x = np.divmod(index[top], data.shape[1])
+        rms = maps.at(x, y)[1]
+        shapes = fit_shapes(pixels, x, y, snr[top] * rms, rms, _beams(data, x, y), beam_pixels(data))
+        false_alarms = self._false_alarms(data, maps, parts)
+        return _table(data, maps, shapes, snr[top], leaves.trunk[kept], pixels.missing, false_alarms)
+
+    def _false_alarms(self, data, maps, parts):
+        index, snr = pixels_above(data, maps, DEEP, parts, sign=-1)
+        peaks = snr[find_leaves(snr, index, data.shape[1]).peak]
+        correlation = np.exp(-4 * np.log(2) / beam_pixels(data) ** 2)
+        return FalseAlarms(np.prod(data.shape), (correlation, correlation), peaks)
+
+
+def _beams(image, x, y):
+    """Return the form of the beam in the pixels at each place."""
+    angle = image.pixel_angle(x, y, image.beam.pa)
+    return np.column_stack(form(image.beam.major / image.pixel_scale, image.beam.minor / image.pixel_scale, angle))
+
+
+def _table(image, maps, shapes, height, trunk, missing, false_alarms):
+    peak, x, y = shapes.models.T[:3]
+    major, minor, angle = axes(shapes.models)
+    pa = image.sky_angle(x, y, angle)
+    scale, errors = image.pixel_scale, shapes.errors
+    ratio = major * minor / beam_pixels(image) ** 2
+    rms = maps.at(x, y)[1]
+    ra, dec = image.pixel_to_sky(x, y)
+    dc_major, dc_minor, dc_pa = deconvolve(major * scale, minor * scale, pa, image.beam)
+    north, east = np.cos(np.radians(pa)), np.sin(np.radians(pa))
+    sized = np.ma.masked_array
+    columns = {
+        "id": np.arange(len(x)) + 1, "source": np.unique(trunk, return_inverse=True)[1] + 1,
+        "ra": ra, "dec": dec, "x": x, "y": y, "peak": peak, "peak_err": errors.peak * peak,
+        "ra_err": scale * np.hypot(errors.along * east, errors.across * north),
+        "dec_err": scale * np.hypot(errors.along * north, errors.across * east),
+        "flux": peak * ratio, "flux_err": errors.flux * peak * ratio,
+        "major": major * scale, "minor": minor * scale, "pa": pa,
+        "major_err": sized(errors.major * major * scale, ~shapes.resolved),
+        "minor_err": sized(errors.minor * minor * scale, ~shapes.resolved),
+        "pa_err": sized(np.degrees(errors.angle), ~shapes.resolved),
+        "dc_major": np.where(shapes.resolved, dc_major, 0), "dc_minor": np.where(shapes.resolved, dc_minor, 0),
+        "dc_pa": np.where(shapes.resolved, dc_pa, 0), "rms": rms, "snr": peak / rms, "score": height,
+        "n_false": false_alarms(height), "flags": _flags(image, shapes, trunk, missing),
+    }  # fmt: skip
+    return ImageDetections.from_columns(columns)
+
+
+def _flags(image, shapes, trunk, missing):
+    _, x, y = shapes.models.T[:3]
+    height, width = image.shape
+    margin = beam_pixels(image)
+    edge = (x < margin) | (y < margin) | (x > width - 1 - margin) | (y > height - 1 - margin)
+    blend = np.bincount(trunk)[trunk] > 1
+    flags = DetectionFlag.EDGE * edge + DetectionFlag.MASKED * (missing > 0) + DetectionFlag.BLEND * blend
+    return flags + DetectionFlag.FIT_FAILED * shapes.failed

@@ -1,0 +1,127 @@
+"""Elliptical Gaussians fitted to the pixels of many sources; compiled with numba, which this file needs at import."""
+
+import numpy as np
+from numba import njit
+
+__all__ = ["fit_all"]
+
+STEPS = 30  # most steps of a fit
+DONE = 1e-4  # relative fall of chi squared at which a fit ends
+
+
+@njit(cache=True)
+def fit_all(x, y, values, first, models, before, near, near_first, free, limits):
+    """Fit each source, with the models of its neighbours taken out, by Levenberg and Marquardt's method.
+
+    A model is (A, x, y, a, b, c): A exp(-(a dx^2 + 2 b dx dy + c dy^2)).
+
+    Parameters
+    ----------
+    x, y, values : ndarray, shape (n,)
+        Pixels of the sources, one after the other.
+    first : ndarray of int, shape (sources + 1,)
+        Where each source begins among them.
+    models : ndarray, shape (sources, 6)
+        Where to begin; changed in place.
+    before : ndarray, shape (sources, 6)
+        Models of the neighbours.
+    near, near_first : ndarray of int
+        Neighbours of each source, one list after the other, and where each begins.
+    free : ndarray of int, shape (sources,)
+        6, 3 to keep the shape, or 0 to leave a source as it is.
+    limits : ndarray, shape (sources, 4)
+        Least and greatest x and y.
+
+    Returns
+    -------
+    ndarray of bool, shape (sources,)
+        Whether the fit converged.
+    """
+    good = np.zeros(len(models), np.bool_)
+    for source in np.flatnonzero(free):
+        part = slice(first[source], first[source + 1])
+        own = values[part].copy()
+        for other in near[near_first[source] : near_first[source + 1]]:
+            for pixel in range(len(own)):
+                own[pixel] -= _value(before[other], x[part][pixel], y[part][pixel])
+        good[source] = _fit(x[part], y[part], own, models[source], free[source], limits[source])
+    return good
+
+
+@njit(cache=True)
+def _value(model, x, y):
+    dx, dy = x - model[1], y - model[2]
+    form = model[3] * dx * dx + 2 * model[4] * dx * dy + model[5] * dy * dy
+    return model[0] * np.exp(-form) if form < 30 else 0.0
+
+
+@njit(cache=True)
+def _fit(x, y, values, model, free, limits):
+    """Improve one model in place; whether that came to an end within the limits."""
+    if len(values) < free:
+        return False
+    damping, chi = 1e-2, _chi(x, y, values, model)
+    for _ in range(STEPS):
+        matrix, slope = _normal(x, y, values, model, free)
+        better = False
+        while damping < 1e7:
+            damped = matrix.copy()
+            for k in range(free):
+                damped[k, k] *= 1 + damping
+                damped[k, k] += 1e-300
+            trial = model.copy()
+            trial[:free] += np.linalg.solve(damped, slope)
+            if _possible(trial, limits):
+                trial_chi = _chi(x, y, values, trial)
+                if trial_chi <= chi:
+                    better = True
+                    break
+            damping *= 5
+        if not better:
+            return _possible(model, limits)
+        model[:] = trial
+        fall, chi = chi - trial_chi, trial_chi
+        damping = max(damping / 10, 1e-7)
+        if fall <= DONE * chi:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _possible(model, limits):
+    """Whether a model is a Gaussian with its peak within the limits."""
+    inside = limits[0] <= model[1] <= limits[1] and limits[2] <= model[2] <= limits[3]
+    return inside and model[3] > 0 and model[5] > 0 and model[3] * model[5] > model[4] ** 2
+
+
+@njit(cache=True)
+def _chi(x, y, values, model):
+    total = 0.0
+    for pixel in range(len(values)):
+        total += (values[pixel] - _value(model, x[pixel], y[pixel])) ** 2
+    return total
+
+
+@njit(cache=True)
+def _normal(x, y, values, model, free):
+    """Return the matrix and the right-hand side of the normal equations."""
+    matrix, slope, terms = np.zeros((free, free)), np.zeros(free), np.empty(6)
+    for pixel in range(len(values)):
+        dx, dy = x[pixel] - model[1], y[pixel] - model[2]
+        form = model[3] * dx * dx + 2 * model[4] * dx * dy + model[5] * dy * dy
+        shape = np.exp(-form)
+        here = model[0] * shape
+        terms[0] = shape
+        terms[1] = 2 * here * (model[3] * dx + model[4] * dy)
+        terms[2] = 2 * here * (model[4] * dx + model[5] * dy)
+        terms[3] = -here * dx * dx
+        terms[4] = -2 * here * dx * dy
+        terms[5] = -here * dy * dy
+        for k in range(free):
+            slope[k] += terms[k] * (values[pixel] - here)
+            for m in range(k + 1):
+                matrix[k, m] += terms[k] * terms[m]
+    for k in range(free):
+        for m in range(k):
+            matrix[m, k] = matrix[k, m]
+    return matrix, slope
