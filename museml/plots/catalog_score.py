@@ -10,7 +10,7 @@ from museml.plots.figures import COLOURS, new_figure, styled
 
 __all__ = ["plot_catalog_score"]
 
-TICKS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 10000)
+TICKS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 100000)
 #: columns of which a ratio is drawn -> how the axis is called
 RATIOS = {"flux": "flux, measured / true", "major": "major axis, measured / true"}
 LEAST = 5  # values that a median is drawn of
