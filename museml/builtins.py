@@ -16,6 +16,8 @@ def museml_detectors():
              "sources by sets of emission lines, with redshift, also where no line stands out alone"),
         Spec("continuum", "museml.detectors.continuum:ContinuumDetector", ("cube",),
              "continuum sources, by a matched filter on white-light and band images"),
+        Spec("dendrogram", "museml.detectors.dendrogram:DendrogramDetector", ("image",),
+             "sources of radio images, as leaves of the dendrogram of the local signal-to-noise ratio"),
     ]  # fmt: skip
 
 
@@ -49,7 +51,7 @@ def museml_commands():
     """Return the commands of museml."""
     commands = {
         "run": "detect, extract, classify and write: the whole job",
-        "detect": "find sources in cubes",
+        "detect": "find sources in cubes and images",
         "inject": "put objects into a cube and tell what part of them is found",
         "classify": "give redshifts to spectra",
         "train": "train a model of your own on labelled spectra",
