@@ -50,9 +50,9 @@ def axes(models):
     """Return major and minor axis (FWHM) and angle of models: the reverse of `form`."""
     a, b, c = np.asarray(models).T[3:]
     mean, difference = (a + c) / 2, np.hypot((a - c) / 2, b)
-    angle = np.degrees(np.arctan2(2 * b, c - a)) / 2
+    angle = np.degrees(np.arctan2(2 * b, a - c)) / 2
     major = np.sqrt(CURVATURE / np.maximum(mean - difference, 1e-12))
-    return major, np.sqrt(CURVATURE / (mean + difference)), (angle + 90) % 180
+    return major, np.sqrt(CURVATURE / (mean + difference)), angle % 180
 
 
 def fit_shapes(pixels, x, y, peak, rms, beams, beam_size):
