@@ -10,15 +10,15 @@ from museml.data.beam_frame import moments
 from museml.data.patches import patch_batch, unpack
 from museml.detectors.patch_windows import patch_windows
 
-__all__ = ["Boxes", "find_boxes"]
+__all__ = ["Boxes", "boxes_of", "find_boxes"]
 
 OVERLAP = -0.2  # DIoU of boxes above which the worse one is the same component: as of two beams one width apart
-INSIDE = 1.2  # cells from the middle of its cell that a component may be
+INSIDE = 1.1  # cells from the middle of its cell that a component may be
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Components of an image; lengths and places in its pixels.
+    """Components of an image or a patch; lengths and places in its pixels.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Boxes:
     x, y : ndarray
         Places from 0.
     flux : ndarray
-        Jy.
+        Jy, or noise times beam.
     major, minor, angle : ndarray
         FWHM of the axes; degrees from +y, counter-clockwise.
     """
@@ -83,19 +83,38 @@ def find_boxes(image, maps, model, least=0.05, overlap=OVERLAP):
     Boxes
         The best first.
     """
-    parts = [_in_window(window, maps, model, logit(least), overlap) for window in patch_windows(image, maps)]
+    parts = [_in_window(window, maps, model, least, overlap) for window in patch_windows(image, maps)]
     parts = parts or [Boxes(*np.zeros((7, 0)))]
     every = Boxes(*(np.concatenate([getattr(part, name) for part in parts]) for name in Boxes.__dataclass_fields__))
     return every.best(overlap)
 
 
+def boxes_of(values, model, least=0.05, overlap=OVERLAP):
+    """Find components in one patch.
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x)
+        In units of the noise, in the pixels that the network expects.
+    model, least, overlap
+        As for `find_boxes`.
+
+    Returns
+    -------
+    Boxes
+        In pixels of the patch; fluxes in units of noise times beam.
+    """
+    answer = model.outputs(patch_batch(values[None]), rows=(1,))[0]
+    said = unpack(answer)
+    odds = said.pop("logit") * model.calibration["scale"] + model.calibration["offset"][0]
+    inside = (said["x"] < values.shape[1] - 0.5) & (said["y"] < values.shape[0] - 0.5)
+    chosen = inside & (odds >= logit(least)) & (np.abs(answer[..., 1:3]).max(axis=-1) <= INSIDE)
+    return Boxes(odds[chosen], **{name: part[chosen] for name, part in said.items()}).best(overlap)
+
+
 def _in_window(window, maps, model, least, overlap):
-    """Return the boxes that the core of a window owns."""
-    answer = model.outputs(patch_batch(window.values[None]), rows=(1,))[0]
-    said = {name: values.ravel() for name, values in unpack(answer).items()}
-    odds = said["logit"] * model.calibration["scale"] + model.calibration["offset"][0]
-    chosen = (odds >= least) & (np.abs(answer[..., 1:3]).max(axis=-1).ravel() <= INSIDE)
-    x, y, *ellipse = window.frame.back(*(said[name][chosen] for name in ("x", "y", "major", "minor", "angle")))
-    flux = said["flux"][chosen] * maps.at(x, y)[1]
-    boxes = Boxes(odds[chosen], x, y, flux, *ellipse)
-    return boxes.rows(window.tile.owns(x, y) & np.isfinite(flux)).best(overlap)
+    """Return the boxes that the core of a window owns, in pixels of the image and Jy."""
+    found = boxes_of(window.values, model, least, overlap)
+    x, y, *ellipse = window.frame.back(found.x, found.y, found.major, found.minor, found.angle)
+    flux = found.flux * maps.at(x, y)[1]
+    return Boxes(found.logit, x, y, flux, *ellipse).rows(window.tile.owns(x, y) & np.isfinite(flux))

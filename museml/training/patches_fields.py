@@ -15,9 +15,10 @@ __all__ = ["PatchField", "labelled_fields", "simulated_field", "simulated_fields
 
 SIDE = 1000  # of simulated fields in pixels
 SIZE = 1024  # of the parts of an image
-#: ranges from which simulated fields are drawn: median noise (Jy/beam), its variation, density and part of resolved
-#: sources; strength, radius (arcsec) and least peak (Jy/beam) of artefacts, one in four fields has none
-NOISE, VARIATION, DENSITY, RESOLVED = (60e-6, 115e-6), (0.05, 0.25), (0.7, 1.6), (0.04, 0.14)
+#: ranges from which simulated fields are drawn: median noise (Jy/beam), its variation, slope of the counts, density
+#: and part of resolved sources; strength, radius (arcsec) and least peak (Jy/beam) of artefacts, which a part lacks
+NOISE, VARIATION, COUNTS = (60e-6, 115e-6), (0.05, 0.25), (1.9, 2.3)
+DENSITY, RESOLVED = (0.7, 1.6), (0.04, 0.14)
 STRENGTH, RADIUS, FAINTEST, CLEAN = (0.002, 0.03), (25.0, 120.0), (0.01, 0.06), 0.25
 LEAST = 2.0  # S/N from which a component is one that should be found; of fainter ones nothing is asked
 
@@ -91,19 +92,15 @@ def simulated_fields(number, seed, side=SIDE, progress=True):
 
 def simulated_field(seed, side=SIDE):
     """Return the `PatchField` of a simulated field whose noise, sources and artefacts are drawn, too."""
-    field = draw_field(seed, side)
-    (part,) = labelled_fields(open_image(field.hdu), field.components, size=side + 1)
-    return part
-
-
-def draw_field(seed, side=SIDE):
-    """Return a simulated `~museml.simulation.fields.Field` with conditions that are drawn, too."""
     rng = np.random.default_rng(seed)
     settings = {"rms": _even(rng, NOISE), "density": _even(rng, DENSITY)}
-    settings |= {"rms_variation": rng.uniform(*VARIATION), "resolved": rng.uniform(*RESOLVED)}
+    settings |= {"rms_variation": rng.uniform(*VARIATION), "counts": rng.uniform(*COUNTS)}
+    settings["resolved"] = rng.uniform(*RESOLVED)
     strength = 0.0 if rng.random() < CLEAN else _even(rng, STRENGTH)
     artefacts = Artefacts(strength, radius=_even(rng, RADIUS), faintest=_even(rng, FAINTEST))
-    return simulate_field((side, side), int(rng.integers(2**60)), artefacts=artefacts, **settings)
+    field = simulate_field((side, side), int(rng.integers(2**60)), artefacts=artefacts, **settings)
+    (part,) = labelled_fields(open_image(field.hdu), field.components, size=side + 1)
+    return part
 
 
 def _even(rng, limits):

@@ -11,8 +11,8 @@ __all__ = ["PREPARATION", "draw_patches", "patch_draw"]
 #: the noise is about linear then
 PREPARATION = ({"step": "stretch", "scale": 3.0}, {"step": "append_mask"})
 SIDE = 256  # of a patch in pixels
-NOISIER = 0.6  # part of the patches to which noise is added
-MORE = 1.2  # most noise added, in units of that in the image
+NOISIER = 0.5  # part of the patches to which noise is added
+MORE = 1.0  # most noise added, in units of that in the image
 BLANK = 0.1  # part of the patches with a piece without data
 
 

@@ -1,4 +1,4 @@
-"""How well components are found in images that a network was not trained on."""
+"""Probabilities that hold, and how well components are found, in fields that a network was not trained on."""
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -6,12 +6,13 @@ from scipy.stats import beta
 from tqdm import tqdm
 
 from museml.data.images import open_image
-from museml.detectors.patch_boxes import find_boxes
+from museml.data.patches import BEAM
+from museml.detectors.patch_boxes import boxes_of, find_boxes
 from museml.detectors.rms_map import noise_maps
 from museml.simulation.fields import simulate_field
 from museml.training.calibration import fit_calibration
 
-__all__ = ["NAMES", "fit_odds", "found_in", "patches_scores", "true_snr"]
+__all__ = ["fit_odds", "patches_scores", "true_snr"]
 
 RADIUS = 1.0  # beams within which a box is of a true component
 LEAST = 0.005  # probability of the boxes that are looked at
@@ -21,32 +22,24 @@ NAMES = ("clean", "mild", "strong")  # artefacts of the fields for the card
 FIRST = 20_000  # seed of the first of these fields
 
 
-def found_in(field, model):
-    """Return what a model finds in a simulated field, and the true S/N of each box, -1 for a false one."""
-    image = open_image(field.hdu)
-    boxes = find_boxes(image, noise_maps(image), model, LEAST)
-    return boxes, true_snr(boxes, field.components, RADIUS * image.beam.major / image.pixel_scale)
-
-
-def true_snr(boxes, components, radius):
-    """Return the S/N of the true component that each box is of, -1 for a false one.
+def true_snr(boxes, x, y, snr, radius=RADIUS * BEAM):
+    """Return the S/N of the true component that each box is of, 0 for a false one.
 
     Parameters
     ----------
     boxes : `~museml.detectors.patch_boxes.Boxes`
-    components : `~astropy.table.Table`
-        With ``x``, ``y`` and ``snr``.
+    x, y, snr : array_like, shape (components,)
+        Of the truth.
     radius : float
         Greatest distance in pixels; each component has one box at most, the closest pairs go first.
     """
-    ours = cKDTree(np.column_stack([boxes.x, boxes.y]))
-    theirs = cKDTree(np.column_stack([components["x"], components["y"]]))
+    ours, theirs = cKDTree(np.column_stack([boxes.x, boxes.y])), cKDTree(np.column_stack([x, y]))
     pairs = ours.sparse_distance_matrix(theirs, radius, output_type="ndarray")
-    snr, taken = np.full(len(boxes), -1.0), np.zeros(len(components), bool)
+    found, taken = np.zeros(len(boxes)), np.zeros(len(x), bool)
     for box, component, _ in pairs[np.argsort(pairs["v"], kind="stable")]:
-        if snr[box] < 0 and not taken[component]:
-            snr[box], taken[component] = components["snr"][component], True
-    return snr
+        if not found[box] and not taken[component]:
+            found[box], taken[component] = snr[component], True
+    return found
 
 
 def fit_odds(model, fields):
@@ -56,16 +49,17 @@ def fit_odds(model, fields):
     ----------
     model : `~museml.Model`
         Not calibrated.
-    fields : iterable of `~museml.simulation.fields.Field`
-        Those that it has not seen, with the truth.
+    fields : iterable of `~museml.training.patches_fields.PatchField`
+        Those that it has not seen. Boxes of which it is not known whether they are real do not count.
     """
-    odds, real = [], []
+    odds, snr = [], []
     for field in tqdm(fields, desc="calibration", unit="field", disable=None):
-        boxes, snr = found_in(field, model)
+        boxes = boxes_of(field.values.astype(np.float32), model, LEAST)
         odds.append(boxes.logit)
-        real.append(snr > 0)
-    odds, real = np.concatenate(odds), np.concatenate(real)
-    return fit_calibration(np.column_stack([odds, np.zeros_like(odds)]), np.where(real, 0, 1))
+        snr.append(true_snr(boxes, *field.components[:, [0, 1, 6]].T))
+    odds, snr = np.concatenate(odds)[:, None], np.concatenate(snr)
+    known, logits = snr >= 0, np.concatenate([odds, np.zeros_like(odds)], axis=1)
+    return fit_calibration(logits[known], np.where(snr[known] > 0, 0, 1))
 
 
 def patches_scores(model, fields, side):
@@ -85,13 +79,15 @@ def _of_kind(model, artefacts, number, side):
     odds, found, true = [], [], []
     for seed in range(FIRST, FIRST + number):
         field = simulate_field((side, side), seed, artefacts=artefacts)
-        boxes, snr = found_in(field, model)
-        odds.append(boxes.logit), found.append(snr), true.append(np.asarray(field.components["snr"]))
-    order = np.argsort(-np.concatenate(odds), kind="stable")
-    found, true = np.concatenate(found)[order], np.concatenate(true)
+        image = open_image(field.hdu)
+        boxes = find_boxes(image, noise_maps(image), model, LEAST)
+        known = [np.asarray(field.components[name]) for name in ("x", "y", "snr")]
+        radius = RADIUS * image.beam.major / image.pixel_scale
+        odds.append(boxes.logit), found.append(true_snr(boxes, *known, radius)), true.append(known[-1])
+    found = np.concatenate(found)[np.argsort(-np.concatenate(odds), kind="stable")]
     reliability = np.cumsum(found > 0) / np.arange(1, len(found) + 1)
     kept = found[: np.max(np.flatnonzero(reliability >= RELIABILITY), initial=-1) + 1]
-    return [_completeness(kept, true, limits, artefacts) for limits in SHOWN]
+    return [_completeness(kept, np.concatenate(true), limits, artefacts) for limits in SHOWN]
 
 
 def _completeness(found, true, limits, artefacts):
