@@ -56,7 +56,8 @@ class ImageDetections(FixedTable):
     """Table of what was found in images, one row a component, the best first.
 
     All sizes on the sky are full widths at half maximum. ``meta`` holds the provenance (PLUGIN, PLUGIN_V, MUSEML_V,
-    MODEL, MODEL_ID, SETTINGS).
+    MODEL, MODEL_ID, SETTINGS) and tells of the image its name (IMAGE), its beam (BMAJ, BMIN, BPA in degrees) and, if it
+    is known, its frequency in Hz (FREQ).
     """
 
     fields = (
@@ -146,6 +147,6 @@ class Detector(Component, ABC):
         ranked["id"][:] = np.arange(1, len(ranked) + 1)
         if hasattr(data, "low_exposure"):
             ranked["flags"] |= DetectionFlag.LOW_EXPOSURE * data.low_exposure(ranked["x"], ranked["y"])
-        medium = {"MEDIUM": data.medium} if hasattr(data, "medium") else {}
-        ranked.meta = {**medium, **self.provenance(), **detections.meta}
+        told = {"MEDIUM": data.medium} if hasattr(data, "medium") else dict(getattr(data, "meta", {}))
+        ranked.meta = {**told, **self.provenance(), **detections.meta}
         return ranked

@@ -1,11 +1,11 @@
-"""Methods that museml puts on MPDAF's classes: Source.classify, Catalog.classify, Cube.detect."""
+"""Methods that museml puts on MPDAF's classes: Source.classify, Catalog.classify, Cube.detect, Image.detect."""
 
 import warnings
 
-from museml.api import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, classify, detect
+from museml.api import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, classify, detect, get_detector
 from museml.errors import MusemlWarning
 
-__all__ = ["classify_catalog", "classify_source", "detect_in_cube", "install"]
+__all__ = ["classify_catalog", "classify_source", "detect_in_cube", "detect_in_image", "install"]
 
 
 def classify_source(self, classifier=DEFAULT_CLASSIFIER, **settings):
@@ -96,10 +96,35 @@ def detect_in_cube(self, detector=DEFAULT_DETECTOR, **settings):
     return detect(self, detector, **settings)
 
 
+def detect_in_image(self, detector=DEFAULT_DETECTOR, *, beam=None, unit=None, **settings):
+    """Find the components of sources in the image with museml.
+
+    Parameters
+    ----------
+    detector : str
+        Name of a detector of images; ``museml plugins`` lists them.
+    beam : Beam, float, sequence or str
+        What `~museml.data.beam.as_beam` takes; by default what the header says.
+    unit : str or `~astropy.units.Unit`
+        Unit of the pixels; by default that of the image.
+    **settings
+        Settings of the detector.
+
+    Returns
+    -------
+    `~museml.ImageDetections`
+    """
+    from museml.data.images import open_image
+
+    finder = get_detector(detector, "image", **settings)
+    finder.check_accepts("image", "Image.detect")
+    return finder.detect(open_image(self, beam=beam, unit=unit))
+
+
 #: module -> (class, name of the method, function)
 METHODS = {
     "mpdaf.sdetect": (("Source", "classify", classify_source), ("Catalog", "classify", classify_catalog)),
-    "mpdaf.obj": (("Cube", "detect", detect_in_cube),),
+    "mpdaf.obj": (("Cube", "detect", detect_in_cube), ("Image", "detect", detect_in_image)),
 }
 
 

@@ -97,6 +97,7 @@ def test_cube_detects(monkeypatch):
 def test_a_name_that_is_taken_is_kept():
     module = types.ModuleType("mpdaf.obj")
     module.Cube = type("Cube", (), {"detect": lambda self: "theirs"})
+    module.Image = type("Image", (), {})
     with pytest.warns(MusemlWarning, match="Cube has a method 'detect' already"):
         methods.install(module)
     assert module.Cube().detect() == "theirs"

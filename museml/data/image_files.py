@@ -97,9 +97,9 @@ def _from_file(path):
 
 def _from_hdu(data):
     hdu = _first_image(data, "HDUList")[1] if isinstance(data, fits.HDUList) else data
-    name = str(hdu.header.get("OBJECT") or hdu.name or "image").strip()
+    name = _object_name(hdu.header)
     if hdu.data is None:
-        raise InputError(f"an image must have data; the HDU {name!r} has none; give the extension that holds them")
+        raise InputError(f"an image must have data; the HDU {hdu.name!r} has none; give the extension that holds them")
     with quiet():
         return _from_array(name, hdu.data, None, WCS(hdu.header), hdu.header, hdu.header.get("BUNIT"))
 
@@ -109,7 +109,7 @@ def _from_mpdaf(image):
     header = image.primary_header.copy()
     header.update(image.data_header)
     unit = _unit_in_file(image) if image.unit == u.dimensionless_unscaled else image.unit
-    name = image_name(image.filename) if image.filename else "image"
+    name = image_name(image.filename) if image.filename else _object_name(header)
     wcs = image.wcs.wcs if image.wcs is not None else WCS(naxis=2)
     return _from_array(name, np.ma.getdata(image.data), np.ma.getmaskarray(image.data), wcs, header, unit)
 
@@ -124,7 +124,7 @@ def _unit_in_file(image):
 def _from_nddata(data):
     header = data.meta or {}
     wcs = getattr(data.wcs, "low_level_wcs", data.wcs)
-    name = str(header.get("OBJECT", "image")).strip()
+    name = _object_name(header)
     if not isinstance(wcs, WCS):
         raise _no_sky(name, "no FITS WCS")
     mask = None if data.mask is None else np.broadcast_to(np.asarray(data.mask, bool), data.data.shape)
@@ -136,6 +136,10 @@ def _from_array(name, values, mask, wcs, header, unit):
     flat = tuple(values.shape[axis] for axis in axes)
     pixels = ArrayPixels(values.reshape(flat), None if mask is None else mask.reshape(flat))
     return Stored(name, pixels, _image_wcs(wcs, values.shape, axes, name), header, unit)
+
+
+def _object_name(header):
+    return str(header.get("OBJECT") or "").strip() or "image"
 
 
 def _first_image(hdus, path):

@@ -184,12 +184,18 @@ class ImageData:
         return tiles(self.shape, size, margin)
 
     @property
+    def meta(self):
+        """What a list of detections should tell of the image: IMAGE, its beam in degrees, and FREQ in Hz if known."""
+        told = {"IMAGE": self.name, "BMAJ": self.beam.major / 3600, "BMIN": self.beam.minor / 3600, "BPA": self.beam.pa}
+        return told if self.frequency is None else told | {"FREQ": self.frequency}
+
+    @property
     def header(self):
         """A FITS header with coordinates, unit and beam."""
         header = self.wcs.to_header(relax=True)
         header.update({key: self._stored.header[key] for key in KEPT if key in self._stored.header})
         header["BUNIT"] = "Jy/beam"
-        header.update({"BMAJ": self.beam.major / 3600, "BMIN": self.beam.minor / 3600, "BPA": self.beam.pa})
+        header.update({key: self.meta[key] for key in ("BMAJ", "BMIN", "BPA")})
         return header
 
     def to_hdu(self):
