@@ -34,7 +34,7 @@ def run(installed, *words):
 def test_museml_plugins_lists_it(installed):
     rows = json.loads(run(installed, sys.executable, "-m", "museml", "plugins", "--json"))
     own = {row["name"]: row for row in rows if row["package"] == "museml-example"}
-    assert set(own) == {"peaks", "halpha"}
+    assert set(own) == {"peaks", "islands", "halpha"}
     assert own["peaks"]["version"] == "1.2.3"
     assert own["peaks"]["state"] == "ok"
 

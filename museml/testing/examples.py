@@ -11,7 +11,7 @@ __all__ = ["example_data"]
 
 
 def example_data(kind):
-    """Return small simulated data of a kind: a Cube with lines, a galaxy and continuum sources, or a Batch."""
+    """Return small simulated data of a kind: a Cube with lines, a galaxy and continuum sources, an HDU, or a Batch."""
     if kind not in MAKERS:
         raise ContractError(f"there are no example data of kind {kind!r}; give data=; known: {', '.join(MAKERS)}")
     return MAKERS[kind]()
@@ -26,6 +26,13 @@ def _simulated():
     from museml.simulation.cubes import simulate_cube
 
     return simulate_cube((600, 26, 34), seed=3, n_lines=6, n_galaxies=1, n_continuum=4)
+
+
+def _image():
+    """Return the HDU of a radio field with some ten bright components."""
+    from museml.simulation.fields import simulate_field
+
+    return simulate_field((192, 224), seed=3, density=4.0).hdu
 
 
 def _spectra():
@@ -64,4 +71,4 @@ def _patches():
     return patch_batch([values[y : y + 64, x : x + 64] for y in (0, 64) for x in (0, 64, 128)])
 
 
-MAKERS = {"cube": _cube, "spectrum": _spectra, "cutout": _cutouts, "patch": _patches}
+MAKERS = {"cube": _cube, "image": _image, "spectrum": _spectra, "cutout": _cutouts, "patch": _patches}

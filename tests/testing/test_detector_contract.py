@@ -175,8 +175,8 @@ BROKEN = {
     Unranked: "the highest score comes first",
     Forgetful: "the same data give the same answer",
     ByOrigin: "a file and the cube in memory",
-    FearsHoles: "masked and NaN voxels survive",
-    SeesInHoles: "masked and NaN voxels survive.*corner",
+    FearsHoles: "masked and NaN pixels survive",
+    SeesInHoles: "masked and NaN pixels survive.*corner",
     SeesInTheDark: "where there is nothing the table is empty",
 }
 

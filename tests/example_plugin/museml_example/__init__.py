@@ -6,7 +6,10 @@ from museml import Spec, hookimpl
 @hookimpl
 def museml_detectors():
     """Return the detectors."""
-    return [Spec("peaks", "museml_example.peaks:PeakDetector", ("cube",), "peaks of the white-light image")]
+    return [
+        Spec("peaks", "museml_example.peaks:PeakDetector", ("cube",), "peaks of the white-light image"),
+        Spec("islands", "museml_example.islands:IslandDetector", ("image",), "islands of bright pixels"),
+    ]
 
 
 @hookimpl
