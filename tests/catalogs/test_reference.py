@@ -101,7 +101,6 @@ def test_files_that_are_no_catalogue_are_told(lotss, tmp_path):
     }
     cases |= {
         "text.fits": (b"hello", "cannot be read"),
-        "twice.csv": (b"ra,dec,ra\n1,2,3\n", "[Dd]uplicate"),
         "a.txt": (b"1 2", "is none; convert it"),
     }
     cases |= {"none.csv": (b"x,y\n1,2\n", "needs the column 'ra'; this one has x, y")}
