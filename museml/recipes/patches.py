@@ -50,7 +50,7 @@ class Settings:
     fields: int = 320
     held_out: int = 24
     side: int = 1000
-    epochs: int = 50
+    epochs: int = 40
     steps: int = 200
     batch_size: int = 8
     rate: float = 2e-3
@@ -113,8 +113,8 @@ def make_card(settings):
 TRAINING_DATA = (
     "Simulated fields only (museml.simulation.fields): 0.7 to 1.6 times the sources of LoTSS, with counts of slopes "
     "from 1.9 to 2.3, points, resolved and double ones; noise of 60 to 115 uJy/beam that varies by 5 to 25 % over the "
-    "field and is correlated over a beam; artefacts around bright sources with amplitudes of 0.2 to 3 % and radii of "
-    "25 to 120 arcsec, none in one field of four; background and noise measured as in the detectors. Patches are "
+    "field and is correlated over a beam; artefacts around bright sources with amplitudes of 0.4 to 12 % and radii of "
+    "18 to 90 arcsec, none in one field of four; background and noise measured as in the detectors. Patches are "
     "turned and mirrored, and noise is added to every other one. Components from an S/N of 2 are to be found; of "
     "fainter ones nothing is asked. Calibrated on other fields drawn in the same way. The scores are of fields with "
     "the presets 'clean', 'mild' and 'strong' that it had not seen: completeness where 95 % of the whole list match a "

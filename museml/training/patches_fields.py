@@ -16,10 +16,12 @@ __all__ = ["PatchField", "labelled_fields", "simulated_field", "simulated_fields
 SIDE = 1000  # of simulated fields in pixels
 SIZE = 1024  # of the parts of an image
 #: ranges from which simulated fields are drawn: median noise (Jy/beam), its variation, slope of the counts, density
-#: and part of resolved sources; strength, radius (arcsec) and least peak (Jy/beam) of artefacts, which a part lacks
+#: and part of resolved sources; strength, radius (arcsec), least peak (Jy/beam), spokes, rings and bowls of artefacts,
+#: which a part lacks
 NOISE, VARIATION, COUNTS = (60e-6, 115e-6), (0.05, 0.25), (1.9, 2.3)
 DENSITY, RESOLVED = (0.7, 1.6), (0.04, 0.14)
-STRENGTH, RADIUS, FAINTEST, CLEAN = (0.002, 0.03), (25.0, 120.0), (0.01, 0.06), 0.25
+STRENGTH, RADIUS, FAINTEST = (0.004, 0.12), (18.0, 90.0), (0.004, 0.04)
+SPOKES, RINGS, BOWL, CLEAN = (5.0, 22.0), (0.1, 0.6), (0.02, 0.4), 0.25
 LEAST = 2.0  # S/N from which a component is one that should be found; of fainter ones nothing is asked
 
 
@@ -97,7 +99,8 @@ def simulated_field(seed, side=SIDE):
     settings |= {"rms_variation": rng.uniform(*VARIATION), "counts": rng.uniform(*COUNTS)}
     settings["resolved"] = rng.uniform(*RESOLVED)
     strength = 0.0 if rng.random() < CLEAN else _even(rng, STRENGTH)
-    artefacts = Artefacts(strength, radius=_even(rng, RADIUS), faintest=_even(rng, FAINTEST))
+    ranges = {"radius": RADIUS, "faintest": FAINTEST, "n_spokes": SPOKES, "rings": RINGS, "bowl": BOWL}
+    artefacts = Artefacts(strength, **{name: _even(rng, limits) for name, limits in ranges.items()})
     field = simulate_field((side, side), int(rng.integers(2**60)), artefacts=artefacts, **settings)
     (part,) = labelled_fields(open_image(field.hdu), field.components, size=side + 1)
     return part
