@@ -1,31 +1,25 @@
-"""Where an image or a catalogue has looked, and where several have."""
+"""Where an image has looked, and where several have."""
 
 from functools import cached_property
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from scipy.spatial import ConvexHull
 
-from museml.catalogs.sphere import ARCSEC, filled, finite_positions, positions_of, separations, unit_vectors
+from museml.catalogs.sphere import axes_at, filled, positions_of, separations
 from museml.data.cubes import CubeData, open_cube
 from museml.data.image_files import read_stored
 from museml.data.images import ImageData
 from museml.data.kind import kind_of
 from museml.errors import InputError
-from museml.settings import check_number
 
 __all__ = [
-    "CatalogFootprint",
     "CommonFootprint",
     "Footprint",
     "ImageFootprint",
-    "catalog_footprint",
     "common_footprint",
     "image_footprint",
 ]
 
-WIDEST = 60.0  # degrees from its centre that a catalogue's outline may reach
-AROUND = np.arange(16) * np.pi / 8
 SAMPLE = 200_000  # positions by which areas are measured
 ROUNDS = 200
 AT_ONCE = 2**22  # pixels that are read together
@@ -84,7 +78,7 @@ class Footprint:
         """Draw positions that are uniform in the circle around everything."""
         depth, angle = rng.random(number) * _one_less_cos(self.reach), rng.uniform(0, 2 * np.pi, number)
         sine = np.sqrt(depth * (2 - depth))
-        centre, east, north = _axes(*self.centre)
+        centre, east, north = axes_at(*self.centre)
         x, y = (sine * np.cos(angle))[:, None], (sine * np.sin(angle))[:, None]
         return positions_of((1 - depth)[:, None] * centre + x * east + y * north)
 
@@ -139,37 +133,6 @@ class ImageFootprint(Footprint):
         return (ra[-1], dec[-1]), float(reach * 1.001) if np.isfinite(reach) else 180.0
 
 
-class CatalogFootprint(Footprint):
-    """The least convex outline around positions, with a margin."""
-
-    def __init__(self, ra, dec, margin):
-        self.centre = positions_of(unit_vectors(ra, dec).mean(axis=0))
-        points = self._project(ra, dec)
-        if len(points) > 3 and np.linalg.matrix_rank(points - points[0], tol=1e-12) == 2:
-            corners = ConvexHull(points).vertices
-            ra, dec = ra[corners], dec[corners]
-        ra, dec = _circles(ra, dec, margin)
-        self._walls = ConvexHull(self._project(ra, dec)).equations
-        self.reach = float(separations(*self.centre, ra, dec).max()) / 3600
-
-    def contains(self, ra, dec):
-        """Tell which positions, in degrees, lie inside."""
-        near = separations(*self.centre, ra, dec) / 3600 <= self.reach * (1 + 1e-9)
-        inside = np.array(near)
-        points = self._project(filled(ra)[near], filled(dec)[near])
-        within = np.ones(len(points), bool)
-        for *normal, distance in self._walls:
-            within &= points @ normal + distance <= 1e-12
-        inside[near] = within
-        return inside
-
-    def _project(self, ra, dec):
-        """Return the places in the tangent plane, in which great circles are straight."""
-        centre, east, north = _axes(*self.centre)
-        vectors = unit_vectors(ra, dec)
-        return np.stack([vectors @ east, vectors @ north], axis=-1) / (vectors @ centre)[..., None]
-
-
 class CommonFootprint(Footprint):
     """Where all of several footprints are."""
 
@@ -206,40 +169,6 @@ def image_footprint(image):
     return ImageFootprint(stored.wcs, stored.pixels.shape, lambda rows: stored.pixels(rows, slice(None)))
 
 
-def catalog_footprint(ra, dec, margin=6.0):
-    """Return the least convex outline around the positions of a catalogue.
-
-    It is what can be said of where a catalogue has looked when nothing but the catalogue is known; holes and bays are
-    taken as looked at.
-
-    Parameters
-    ----------
-    ra, dec : array_like
-        In degrees; those that are not finite are passed over.
-    margin : float
-        By how much it reaches beyond the positions, in arcsec.
-
-    Raises
-    ------
-    InputError
-        If there is no position, or if they reach over more than 60 degrees from their centre.
-    SettingError
-        If the margin is not above 0.
-    """
-    check_number("margin", margin, 1e-3, example=6.0)
-    known = finite_positions(ra, dec)
-    if not known.any():
-        raise InputError("a catalogue's footprint needs positions; it has no row with finite ra and dec; check it")
-    ra, dec = filled(ra)[known], filled(dec)[known]
-    mean = unit_vectors(ra, dec).mean(axis=0)
-    if np.linalg.norm(mean) < 1e-6 or separations(*positions_of(mean), ra, dec).max() > WIDEST * 3600:
-        raise InputError(
-            f"a catalogue's outline can reach {WIDEST:g} degrees from its centre; this one is wider; "
-            "take the part of interest, or give an image as footprint"
-        )
-    return CatalogFootprint(ra, dec, margin)
-
-
 def common_footprint(*footprints):
     """Return where all footprints are; those that are None are everywhere, and so is the answer without others."""
     parts = [part for part in footprints if part is not None]
@@ -254,20 +183,3 @@ def _any_plane(cube, planes, rows):
 
 def _one_less_cos(degrees):
     return 2 * np.sin(np.radians(min(degrees, 180.0)) / 2) ** 2
-
-
-def _axes(ra, dec):
-    """Return the vectors to a position, and east and north of it."""
-    centre, alpha = unit_vectors(ra, dec), np.radians(ra)
-    east = np.array([-np.sin(alpha), np.cos(alpha), 0.0])
-    return centre, east, np.cross(centre, east)
-
-
-def _circles(ra, dec, margin):
-    """Return points around each position at the distance of the margin, in arcsec."""
-    x, y = np.tan(margin * ARCSEC) * np.stack([np.cos(AROUND), np.sin(AROUND)])
-    points = []
-    for a, d in zip(np.atleast_1d(ra), np.atleast_1d(dec), strict=True):
-        centre, east, north = _axes(a, d)
-        points.append(centre + x[:, None] * east + y[:, None] * north)
-    return positions_of(np.concatenate(points))

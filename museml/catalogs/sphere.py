@@ -47,6 +47,13 @@ def separations(ra, dec, other_ra, other_dec):
     return _angle(chord)
 
 
+def axes_at(ra, dec):
+    """Return the unit vectors to a position in degrees, and east and north of it."""
+    centre, alpha = unit_vectors(ra, dec), np.radians(ra)
+    east = np.array([-np.sin(alpha), np.cos(alpha), 0.0])
+    return centre, east, np.cross(centre, east)
+
+
 def offsets(ra, dec, other_ra, other_dec):
     """Return by how much positions lie east and north of others, in arcsec.
 

@@ -3,7 +3,7 @@ import pytest
 from astropy.table import Table
 
 from museml.catalogs.chance import chance_rate, expected_chance
-from museml.catalogs.footprint import catalog_footprint
+from museml.catalogs.outline import catalog_footprint
 from museml.errors import InputError, SettingError
 
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 from astropy.wcs import WCS
 
-from museml.catalogs.footprint import catalog_footprint, common_footprint, image_footprint
+from museml.catalogs.footprint import common_footprint, image_footprint
+from museml.catalogs.outline import catalog_footprint, common_outline
 from museml.errors import InputError
 
 
@@ -57,6 +59,20 @@ def test_the_common_part_is_in_all():
     assert np.all(image_footprint(west).contains(ra, dec) & outline.contains(ra, dec))
     assert common.area < outline.area
     assert common_footprint(None) is None
+
+
+def test_catalogues_overlap_where_their_outlines_do():
+    rng = np.random.default_rng(4)
+    whole_sky = Table(
+        [rng.uniform(0, 360, 30_000), np.degrees(np.arcsin(rng.uniform(-1, 1, 30_000)))], names=("ra", "dec")
+    )
+    field = Table([[359.0, 1, 1, 359], [79.0, 79, 85, 85]], names=("ra", "dec"))
+    outline = catalog_footprint(field["ra"], field["dec"])
+    assert np.isclose(common_outline(whole_sky, field).area, outline.area, rtol=0.02)
+    east = Table([[0.0, 9, 9, 0], [79.0, 79, 85, 85]], names=("ra", "dec"))
+    assert np.isclose(common_outline(field, east).area, outline.area / 2, rtol=0.05)
+    with pytest.raises(InputError, match="no part of the sky in common"):
+        common_outline(field, Table([[0.0], [0.0]], names=("ra", "dec")))
 
 
 def test_a_cube_has_looked_where_a_plane_has_data(cube):

@@ -4,8 +4,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
-from museml.catalogs.footprint import catalog_footprint
 from museml.catalogs.match import match_catalogs, match_positions
+from museml.catalogs.outline import catalog_footprint
 from museml.catalogs.sphere import offsets, separations
 from museml.errors import InputError, SettingError
 

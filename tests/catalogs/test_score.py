@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from astropy.table import Table, vstack
 
-from museml.catalogs.footprint import catalog_footprint
+from museml.catalogs.outline import catalog_footprint
 from museml.catalogs.rates import f1_rate, middle, rate
 from museml.catalogs.score import score_detections
 from museml.errors import InputError, SettingError
