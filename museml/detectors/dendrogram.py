@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from museml.data.ellipses import deconvolve
 from museml.detection import Detector, ImageDetections
 from museml.detectors.false_alarms import FalseAlarms
 from museml.detectors.leaf_pixels import leaf_pixels, pixels_above
-from museml.detectors.leaf_shapes import axes, fit_shapes, form
+from museml.detectors.leaf_shapes import fit_shapes
+from museml.detectors.leaf_table import beams_at, measured
 from museml.detectors.leaves import find_leaves
 from museml.detectors.rms_map import beam_pixels, noise_maps, strips
-from museml.errors import DetectionFlag
 from museml.settings import check_flag, check_number
 
 __all__ = ["DendrogramDetector"]
@@ -74,56 +73,13 @@ class DendrogramDetector(Detector):
         top = leaves.peak[kept]
         y, x = np.divmod(index[top], data.shape[1])
         rms = maps.at(x, y)[1]
-        shapes = fit_shapes(pixels, x, y, snr[top] * rms, rms, _beams(data, x, y), beam_pixels(data))
+        shapes = fit_shapes(pixels, x, y, snr[top] * rms, rms, beams_at(data, x, y), beam_pixels(data))
         false_alarms = self._false_alarms(data, maps, parts)
-        return _table(data, maps, shapes, snr[top], leaves.trunk[kept], pixels.missing, false_alarms)
+        scores = {"score": snr[top], "n_false": false_alarms(snr[top])}
+        return measured(data, maps, shapes, leaves.trunk[kept], pixels.missing, **scores)
 
     def _false_alarms(self, data, maps, parts):
         index, snr = pixels_above(data, maps, DEEP, parts, sign=-1)
         peaks = snr[find_leaves(snr, index, data.shape[1]).peak]
         correlation = np.exp(-4 * np.log(2) / beam_pixels(data) ** 2)
         return FalseAlarms(np.prod(data.shape), (correlation, correlation), peaks)
-
-
-def _beams(image, x, y):
-    """Return the form of the beam in the pixels at each place."""
-    angle = image.pixel_angle(x, y, image.beam.pa)
-    return np.column_stack(form(image.beam.major / image.pixel_scale, image.beam.minor / image.pixel_scale, angle))
-
-
-def _table(image, maps, shapes, height, trunk, missing, false_alarms):
-    peak, x, y = shapes.models.T[:3]
-    major, minor, angle = axes(shapes.models)
-    pa = image.sky_angle(x, y, angle)
-    scale, errors = image.pixel_scale, shapes.errors
-    ratio = major * minor / beam_pixels(image) ** 2
-    rms = maps.at(x, y)[1]
-    ra, dec = image.pixel_to_sky(x, y)
-    dc_major, dc_minor, dc_pa = deconvolve(major * scale, minor * scale, pa, image.beam)
-    north, east = np.cos(np.radians(pa)), np.sin(np.radians(pa))
-    sized = np.ma.masked_array
-    columns = {
-        "id": np.arange(len(x)) + 1, "source": np.unique(trunk, return_inverse=True)[1] + 1,
-        "ra": ra, "dec": dec, "x": x, "y": y, "peak": peak, "peak_err": errors.peak * peak,
-        "ra_err": scale * np.hypot(errors.along * east, errors.across * north),
-        "dec_err": scale * np.hypot(errors.along * north, errors.across * east),
-        "flux": peak * ratio, "flux_err": errors.flux * peak * ratio,
-        "major": major * scale, "minor": minor * scale, "pa": pa,
-        "major_err": sized(errors.major * major * scale, ~shapes.resolved),
-        "minor_err": sized(errors.minor * minor * scale, ~shapes.resolved),
-        "pa_err": sized(np.degrees(errors.angle), ~shapes.resolved),
-        "dc_major": np.where(shapes.resolved, dc_major, 0), "dc_minor": np.where(shapes.resolved, dc_minor, 0),
-        "dc_pa": np.where(shapes.resolved, dc_pa, 0), "rms": rms, "snr": peak / rms, "score": height,
-        "n_false": false_alarms(height), "flags": _flags(image, shapes, trunk, missing),
-    }  # fmt: skip
-    return ImageDetections.from_columns(columns)
-
-
-def _flags(image, shapes, trunk, missing):
-    _, x, y = shapes.models.T[:3]
-    height, width = image.shape
-    margin = beam_pixels(image)
-    edge = (x < margin) | (y < margin) | (x > width - 1 - margin) | (y > height - 1 - margin)
-    blend = np.bincount(trunk)[trunk] > 1
-    flags = DetectionFlag.EDGE * edge + DetectionFlag.MASKED * (missing > 0) + DetectionFlag.BLEND * blend
-    return flags + DetectionFlag.FIT_FAILED * shapes.failed

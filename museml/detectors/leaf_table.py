@@ -1,0 +1,70 @@
+"""What is measured of the components of an image, as a table."""
+
+import numpy as np
+
+from museml.data.ellipses import deconvolve
+from museml.detection import ImageDetections
+from museml.detectors.leaf_shapes import axes, form
+from museml.detectors.rms_map import beam_pixels
+from museml.errors import DetectionFlag
+
+__all__ = ["beams_at", "measured"]
+
+
+def beams_at(image, x, y):
+    """Return the form of the beam in the pixels at each place."""
+    angle = image.pixel_angle(x, y, image.beam.pa)
+    return np.column_stack(form(image.beam.major / image.pixel_scale, image.beam.minor / image.pixel_scale, angle))
+
+
+def measured(image, maps, shapes, trunk, missing, **scores):
+    """Return fitted components as `~museml.ImageDetections`.
+
+    Parameters
+    ----------
+    image : `~museml.data.images.ImageData`
+    maps : `~museml.detectors.rms_map.NoiseMaps`
+    shapes : `~museml.detectors.leaf_shapes.LeafShapes`
+        The fits.
+    trunk : ndarray of int
+        Number of the source of each, in any numbering.
+    missing : ndarray of int
+        Pixels of each that hold no data.
+    **scores
+        The columns ``score``, ``n_false`` and, if it is known, ``p_real``.
+    """
+    peak, x, y = shapes.models.T[:3]
+    major, minor, angle = axes(shapes.models)
+    pa = image.sky_angle(x, y, angle)
+    scale, errors = image.pixel_scale, shapes.errors
+    ratio = major * minor / beam_pixels(image) ** 2
+    rms = maps.at(x, y)[1]
+    ra, dec = image.pixel_to_sky(x, y)
+    dc_major, dc_minor, dc_pa = deconvolve(major * scale, minor * scale, pa, image.beam)
+    north, east = np.cos(np.radians(pa)), np.sin(np.radians(pa))
+    sized = np.ma.masked_array
+    columns = {
+        "id": np.arange(len(x)) + 1, "source": np.unique(trunk, return_inverse=True)[1] + 1,
+        "ra": ra, "dec": dec, "x": x, "y": y, "peak": peak, "peak_err": errors.peak * peak,
+        "ra_err": scale * np.hypot(errors.along * east, errors.across * north),
+        "dec_err": scale * np.hypot(errors.along * north, errors.across * east),
+        "flux": peak * ratio, "flux_err": errors.flux * peak * ratio,
+        "major": major * scale, "minor": minor * scale, "pa": pa,
+        "major_err": sized(errors.major * major * scale, ~shapes.resolved),
+        "minor_err": sized(errors.minor * minor * scale, ~shapes.resolved),
+        "pa_err": sized(np.degrees(errors.angle), ~shapes.resolved),
+        "dc_major": np.where(shapes.resolved, dc_major, 0), "dc_minor": np.where(shapes.resolved, dc_minor, 0),
+        "dc_pa": np.where(shapes.resolved, dc_pa, 0), "rms": rms, "snr": peak / rms, **scores,
+        "flags": _flags(image, shapes, trunk, missing),
+    }  # fmt: skip
+    return ImageDetections.from_columns(columns)
+
+
+def _flags(image, shapes, trunk, missing):
+    _, x, y = shapes.models.T[:3]
+    height, width = image.shape
+    margin = beam_pixels(image)
+    edge = (x < margin) | (y < margin) | (x > width - 1 - margin) | (y > height - 1 - margin)
+    blend = np.bincount(trunk)[trunk] > 1
+    flags = DetectionFlag.EDGE * edge + DetectionFlag.MASKED * (missing > 0) + DetectionFlag.BLEND * blend
+    return flags + DetectionFlag.FIT_FAILED * shapes.failed
