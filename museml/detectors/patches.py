@@ -8,18 +8,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from museml.catalogs.overlap import iou, near_pairs
-from museml.data.ellipses import deconvolve
 from museml.detection import Detector, ImageDetections
+from museml.detectors.box_shapes import fit_boxes
+from museml.detectors.leaf_table import measured
 from museml.detectors.patch_boxes import find_boxes
 from museml.detectors.rms_map import noise_maps
-from museml.errors import DetectionFlag, ModelError, SettingError
+from museml.errors import ModelError, SettingError
 from museml.model import find_model, load_model
 from museml.settings import check_number
 
 __all__ = ["PatchesDetector", "boxes_model"]
 
-LEAST = 0.02  # probability down to which boxes are counted among those that may be false
-NEAR = 2.0  # half widths of the beam around a component in which missing data are told
+LEAST = 1e-6  # probability of the boxes that are looked at, if all are asked for
 
 
 class PatchesDetector(Detector):
@@ -28,7 +28,8 @@ class PatchesDetector(Detector):
     The image, less its background and over its local noise, is cut into tiles that overlap, and brought to pixels of a
     quarter of the beam's width, in which the beam is round. For each cell of four by four such pixels the network tells
     the probability of a component and the place, flux, axes and position angle that it would have. Of boxes that
-    overlap the most probable is kept, within tiles and across their seams.
+    overlap the most probable is kept, within tiles and across their seams. Gaussians are fitted to the image in and
+    around the boxes that are kept, since their places and fluxes are more exact than those that the network tells.
 
     ``p_real`` is the probability that a component is real, calibrated on simulated fields, ``score`` the
     logarithm of its odds, and ``n_false`` the sum of 1 - ``p_real`` of all that score at least as high. Components
@@ -66,28 +67,17 @@ class PatchesDetector(Detector):
         """Return the `~museml.ImageDetections` in a `~museml.data.images.ImageData`."""
         self.check_settings()
         maps = noise_maps(data)
-        boxes = find_boxes(data, maps, boxes_model(self.model), min(LEAST, max(self.min_p_real, 1e-6)))
-        detections = described(data, maps, boxes)
-        return detections[np.asarray(detections["p_real"]) >= self.min_p_real]
+        boxes = find_boxes(data, maps, boxes_model(self.model), max(self.min_p_real, LEAST))
+        return described(data, maps, boxes)
 
 
 def described(image, maps, boxes):
-    """Return boxes as `~museml.ImageDetections`."""
-    rms, beam = maps.at(boxes.x, boxes.y)[1], image.beam
-    major, minor = boxes.major * image.pixel_scale, boxes.minor * image.pixel_scale
-    pa = image.sky_angle(boxes.x, boxes.y, boxes.angle)
-    ra, dec = image.pixel_to_sky(boxes.x, boxes.y)
-    size = major * minor / (beam.major * beam.minor)
-    peak = boxes.flux / size
-    dc_major, dc_minor, dc_pa = deconvolve(major, minor, pa, beam)
-    columns = {
-        "id": np.arange(len(boxes)) + 1, "source": linked(boxes.corners), "ra": ra, "dec": dec, "x": boxes.x,
-        "y": boxes.y, "peak": peak, "peak_err": rms, "flux": boxes.flux, "flux_err": rms * np.sqrt(size),
-        "major": major, "minor": minor, "pa": pa, "dc_major": dc_major, "dc_minor": dc_minor, "dc_pa": dc_pa,
-        "rms": rms, "snr": peak / rms, "score": boxes.logit, "n_false": np.cumsum(1 - boxes.p_real),
-        "p_real": boxes.p_real, "flags": _flags(image, boxes),
-    }  # fmt: skip
-    return ImageDetections.from_columns(columns)
+    """Return boxes, the best first, as `~museml.ImageDetections`; what is fitted to the image is told of them."""
+    if not len(boxes):
+        return ImageDetections.empty()
+    shapes, missing = fit_boxes(image, maps, boxes)
+    scores = {"score": boxes.logit, "n_false": np.cumsum(1 - boxes.p_real), "p_real": boxes.p_real}
+    return measured(image, maps, shapes, linked(boxes.corners), missing, **scores)
 
 
 def linked(corners):
@@ -96,15 +86,7 @@ def linked(corners):
     touching = iou(corners[first], corners[second]) > 0
     pairs = first[touching], second[touching]
     graph = coo_array((np.ones(len(pairs[0])), pairs), shape=(len(corners), len(corners)))
-    return connected_components(graph, directed=False)[1] + 1
-
-
-def _flags(image, boxes):
-    """Tell what is at the image's edge, or near to places without data."""
-    width = NEAR / 2 * np.sqrt(image.beam.major * image.beam.minor) / image.pixel_scale
-    ny, nx = image.shape
-    edge = (boxes.x < width) | (boxes.y < width) | (boxes.x > nx - 1 - width) | (boxes.y > ny - 1 - width)
-    return DetectionFlag.EDGE.value * edge
+    return connected_components(graph, directed=False)[1]
 
 
 @cache
