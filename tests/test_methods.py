@@ -5,12 +5,12 @@ import types
 import numpy as np
 import pytest
 from astropy import units as u
-from mpdaf.obj import Cube, Spectrum, WaveCoord
+from mpdaf.obj import WCS, Cube, Spectrum, WaveCoord
 from mpdaf.sdetect import Catalog, Source
 
 from museml import Predictions, methods
 from museml.data.spectral import to_air
-from museml.errors import MusemlWarning, PredictionFlag
+from museml.errors import InputError, MusemlWarning, PredictionFlag, SettingError
 
 WAVE = 4750 + 1.25 * np.arange(3681)
 LINES = {6564.61: 60, 6585.28: 18, 4862.68: 20, 5008.24: 30, 4960.3: 10}
@@ -127,3 +127,19 @@ def test_nothing_is_set_on_the_instance():
     before = set(source.__dict__)
     source.classify("lines")
     assert set(source.__dict__) == before
+
+
+def test_an_image_finds_its_sources():
+    from mpdaf.obj import Image
+
+    from museml.simulation.fields import simulate_field
+
+    hdu = simulate_field((150, 150), seed=5, density=4.0).hdu
+    image = Image(data=hdu.data, wcs=WCS(hdu.header, shape=hdu.shape), unit=u.Jy / u.beam)
+    with pytest.raises(InputError, match="must have a beam"):
+        image.detect("dendrogram")
+    found = image.detect("dendrogram", beam="6 6 0", threshold=6.0)
+    assert len(found) > 3
+    assert found.meta["PLUGIN"] == "dendrogram"
+    with pytest.raises(SettingError, match=r"'lines' takes cube, Image\.detect needs"):
+        image.detect("lines")

@@ -23,7 +23,7 @@ def check_detector(detector, data=None):
     Settings are keyword-only and stored as given; ``__init__`` does no work; the data stay as they
     were; the table has its columns, units and provenance and physically possible values; the same
     data give the same answer, from memory or from a file; masked and NaN pixels survive; where there
-    is nothing the table is empty.
+    is nothing the table is empty. In a mirrored image the same sky is found.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def check_detector(detector, data=None):
     require(len(first), who, "it finds something in the data of the check", "it found nothing",
             f"give data in which it does: check_detector(..., data={word})")  # fmt: skip
     _check_answer(first, detector, data, who)
-    for rule in (_check_repeat, _check_file, _check_holes, _check_nothing):
+    rules = (_check_repeat, _check_file, _check_holes, _check_nothing, *RULES[word])
+    for rule in rules:
         rule(first, detector, data, who)
 
 
@@ -115,3 +116,16 @@ def _check_nothing(first, detector, data, who):
     check_table(table, kind.answers, detector, who)
     require(not len(table), who, "where there is nothing the table is empty", f"{len(table)} rows in data of zeros",
             f"return museml.{kind.answers.__name__}.empty()")  # fmt: skip
+
+
+def _check_mirrored(first, detector, image, who):
+    """Show the same sky in an image that is mirrored."""
+    lost = images.misplaced(first, detector.detect(images.mirrored(image)), image)
+    seen = [tuple(row[["id", "ra", "dec", "pa"]]) for row in lost]
+    require(not seen, who, "in a mirrored image the same sky is found",
+            f"bright rows (id, ra, dec, pa) {seen} are lost or turned",
+            "use pixel_to_sky and sky_angle of the image")  # fmt: skip
+
+
+#: further rules, for one kind of data
+RULES = {"cube": (), "image": (_check_mirrored,)}

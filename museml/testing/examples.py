@@ -29,10 +29,10 @@ def _simulated():
 
 
 def _image():
-    """Return the HDU of a radio field with some ten bright components."""
+    """Return the HDU of a radio field with some ten bright components, and with a beam that is not round."""
     from museml.simulation.fields import simulate_field
 
-    return simulate_field((192, 224), seed=3, density=4.0).hdu
+    return simulate_field((192, 224), seed=3, density=4.0, beam=(9.0, 6.0, 30.0)).hdu
 
 
 def _spectra():

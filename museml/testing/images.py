@@ -6,9 +6,13 @@ from astropy.io import fits
 from museml.data.images import open_image
 from museml.detection import ImageDetections
 
-__all__ = ["answers", "contents", "dark", "holed", "in_hole", "opened", "possible", "ready", "write"]
+__all__ = [
+    "answers", "contents", "dark", "holed", "in_hole", "mirrored", "misplaced", "opened", "possible", "ready", "write",
+]  # fmt: skip
 
 answers = ImageDetections
+BRIGHT, LONG = 20.0, 1.2  # S/N and ratio of axes from which on positions and position angles must be right
+TURN = 20.0  # degrees by which two position angles may differ
 HOLE = 6  # the side of the corner without data is so many times shorter than the image's
 opened = open_image
 #: columns that are finite and not negative wherever they have a value
@@ -49,6 +53,26 @@ def in_hole(table, hdu):
 def dark(hdu):
     """Return a copy of zeros."""
     return fits.PrimaryHDU(np.zeros(hdu.shape, np.float32), hdu.header)
+
+
+def mirrored(hdu):
+    """Return the image of the same sky with its first axis reversed."""
+    header = hdu.header.copy()
+    header["CRPIX1"] = hdu.shape[1] + 1 - header["CRPIX1"]
+    for key in {"CDELT1", "CD1_1", "CD2_1"} & set(header):
+        header[key] = -header[key]
+    return fits.PrimaryHDU(hdu.data[:, ::-1].copy(), header)
+
+
+def misplaced(first, second, hdu):
+    """Return the bright rows of a list of which another has none within a beam that has their position angle."""
+    image = open_image(hdu)
+    rows = first[first["snr"] > BRIGHT]
+    east = (rows["ra"][:, None] - second["ra"]) * np.cos(np.radians(rows["dec"][:, None]))
+    near = np.hypot(east, rows["dec"][:, None] - second["dec"]) < image.beam.major / 3600
+    turn = np.abs((rows["pa"][:, None] - second["pa"] + 90) % 180 - 90)
+    round_ = (rows["major"] < LONG * rows["minor"])[:, None] | (second["major"] < LONG * second["minor"])
+    return rows[~np.any(near & (round_ | (turn < TURN)), axis=1)]
 
 
 def possible(table, image):
