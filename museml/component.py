@@ -3,6 +3,7 @@
 import inspect
 import json
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 
 from museml._version import __version__
@@ -97,7 +98,11 @@ class Component:
 
 
 def _version(cls):
-    package = cls.__module__.partition(".")[0]
+    return _package_version(cls.__module__.partition(".")[0])
+
+
+@cache  # to look through all that is installed takes a second
+def _package_version(package):
     if package == "museml":
         return __version__
     names = metadata.packages_distributions().get(package)
