@@ -8,7 +8,7 @@ from astropy.wcs import WCS
 
 from museml.errors import SettingError
 from museml.simulation.fields import Artefacts, simulate_field, sources_per_deg2, write_field
-from museml.simulation.fields.counts import draw_fluxes, normalised_counts
+from museml.simulation.fields.counts import draw_fluxes, measured_counts
 from museml.simulation.fields.ellipses import axes_of, covariance
 
 
@@ -23,17 +23,18 @@ def noise():
     return field.data / field.rms
 
 
-def test_the_sky_has_as_many_sources_as_the_survey_finds():
-    assert 1000 < sources_per_deg2((5 * 83e-6, 10)) < 1250
+@pytest.mark.parametrize("counts", [2.1, "measured"])
+def test_the_sky_has_as_many_sources_as_the_survey_finds(counts):
+    assert 1000 < sources_per_deg2((5 * 83e-6, 1.0), counts) < 1250
 
 
 def test_counts_at_one_jansky_agree_with_the_fit():
-    assert normalised_counts(1.0) == pytest.approx(3300, rel=0.1)
+    assert measured_counts(1.0) == pytest.approx(3300, rel=0.1)
 
 
 def test_drawn_fluxes_follow_the_counts():
-    flux = draw_fluxes(20000, (1e-3, 1.0), np.random.default_rng(1))
-    expected = sources_per_deg2((1e-2, 1.0)) / sources_per_deg2((1e-3, 1.0))
+    flux = draw_fluxes(20000, (1e-3, 1.0), np.random.default_rng(1), "measured")
+    expected = sources_per_deg2((1e-2, 1.0), "measured") / sources_per_deg2((1e-3, 1.0), "measured")
     assert np.mean(flux > 1e-2) == pytest.approx(expected, rel=0.06)
 
 
@@ -80,7 +81,7 @@ def test_an_isolated_source_has_its_flux_in_the_image():
 
 
 def test_fluxes_of_components_add_up_to_those_of_sources():
-    field = simulate_field((300, 300), seed=4, resolved=1.0, flux_range=(1e-3, 1.0))
+    field = simulate_field((300, 300), seed=4, density=5, resolved=1.0, flux_range=(1e-3, 1.0))
     assert max(field.sources["n_components"]) == 3
     for source in field.sources[field.sources["n_components"] > 1]:
         rows = field.components[field.components["source"] == source["source"]]

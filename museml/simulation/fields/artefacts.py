@@ -11,8 +11,9 @@ __all__ = ["PRESETS", "Artefact", "Artefacts", "choose_artefacts", "draw_artefac
 REACH = 5.0  # radii at which an artefact ends
 SCATTER = 0.2  # of radius and strength from source to source, in the natural logarithm
 NARROWEST = 1.1  # FWHM of a spoke in beams
-RINGS = (2.2, 4.0)  # distance of rings in beams
-WAVES = (2.5, 7.0)  # length of the ups and downs along a spoke in beams
+BEAT = 0.37  # ratio of two wave numbers, so that a spoke is not regular
+RINGS = (1.8, 3.5)  # distance of rings in beams
+WAVES = (2.0, 5.0)  # length of the ups and downs along a spoke in beams
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,19 @@ class Artefacts:
     """
 
     strength: float
-    radius: float = 60.0
+    radius: float = 30.0
     faintest: float = 0.02
     spokes: float = 1.0
-    rings: float = 0.5
-    bowl: float = 0.4
+    rings: float = 0.35
+    bowl: float = 0.1
     n_spokes: float = 8.0
 
 
 #: name -> what artefacts there are
 PRESETS = {
     "clean": Artefacts(0.0),
-    "mild": Artefacts(0.006, radius=50.0, faintest=0.04),
-    "strong": Artefacts(0.02, radius=70.0, faintest=0.02),
+    "mild": Artefacts(0.025, radius=30.0, faintest=0.025, n_spokes=10),
+    "strong": Artefacts(0.085, radius=38.0, faintest=0.006, n_spokes=18),
 }
 
 
@@ -97,7 +98,8 @@ class Artefact:
         direction, amplitude, number, phase = spoke
         along, across = dx * np.cos(direction) + dy * np.sin(direction), dx * np.sin(direction) - dy * np.cos(direction)
         profile = np.exp(-0.5 * (across / (0.425 * NARROWEST * self.beam)) ** 2)
-        return np.where(along > 0, amplitude * profile * (0.5 + np.cos(number * r + phase)), 0)
+        beads = 0.3 + np.cos(number * r + phase) + 0.5 * np.cos(BEAT * number * r + 2 * phase)
+        return np.where(along > 0, amplitude * profile * beads, 0)
 
 
 def draw_artefacts(x, y, peak, artefacts, beam, pixel_scale, rng):
@@ -134,7 +136,7 @@ def _draw(x, y, peak, artefacts, beam, pixel_scale, rng):
     amplitude = artefacts.spokes * scale * sign * rng.uniform(0.3, 1.0, number)
     turns = rng.uniform(0, 2 * np.pi, (2, number))
     ring = (0.5 * artefacts.rings * scale, 2 * np.pi / (beam * rng.uniform(*RINGS)), rng.uniform(0, 2 * np.pi))
-    ring = (*ring, rng.integers(1, 5), rng.uniform(0, 2 * np.pi))
+    ring = (*ring, rng.integers(2, 9), rng.uniform(0, 2 * np.pi))
     radius = artefacts.radius / pixel_scale * np.exp(rng.normal(0, SCATTER))
     spokes = np.stack([turns[0], amplitude, waves, turns[1]], axis=1)
     return Artefact(x, y, radius, beam, spokes, ring, artefacts.bowl * scale)

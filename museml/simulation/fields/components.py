@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from museml.simulation.fields.counts import draw_fluxes, sources_per_deg2
+from museml.simulation.fields.counts import SLOPE, draw_fluxes, sources_per_deg2
 from museml.simulation.fields.ellipses import covariance
 
-__all__ = ["COLUMNS", "draw_components"]
+__all__ = ["COLUMNS", "FLUXES", "draw_components", "intrinsic"]
 
 #: what is known of a component before it is observed; lengths in arcsec, positions in pixels, angles from +y to -x
 COLUMNS = ("source", "x", "y", "flux", "dc_major", "dc_minor", "dc_pa")
+FLUXES = (1e-4, 1.0)  # Jy
 COMPACT = (1.2, 0.25, 3.0)  # FWHM of unresolved sources: median in arcsec, scatter in dex, limit (half a beam of LoTSS)
 EXTENDED = (6.0, 0.2, 20.0)  # the same for resolved single sources
 EXTENT = (22.0, 0.22, 90.0)  # from lobe to lobe of a double
@@ -17,7 +18,7 @@ DOUBLES = 0.5  # part of the resolved sources of 1 mJy that are doubles; it rise
 CORES = 0.6  # part of the doubles with a core that is seen
 
 
-def draw_components(shape, pixel_scale, rng, *, density=1.0, flux_range=(1e-4, 2.0), resolved=0.08):
+def draw_components(shape, pixel_scale, rng, *, density=1.0, counts=SLOPE, flux_range=FLUXES, resolved=0.08):
     """Draw the sources of a field.
 
     Parameters
@@ -30,6 +31,8 @@ def draw_components(shape, pixel_scale, rng, *, density=1.0, flux_range=(1e-4, 2
         Source of randomness.
     density : float
         Number of sources relative to that of the sky.
+    counts : float or 'measured'
+        Slope of a power law, or the counts of the LoTSS Deep Fields; see `museml.simulation.fields.counts`.
     flux_range : (float, float)
         Flux densities of sources, Jy.
     resolved : float
@@ -41,8 +44,8 @@ def draw_components(shape, pixel_scale, rng, *, density=1.0, flux_range=(1e-4, 2
         The `COLUMNS`; components of one source follow each other.
     """
     area = np.prod(shape, dtype=float) * (pixel_scale / 3600) ** 2
-    number = rng.poisson(density * area * sources_per_deg2(flux_range))
-    flux = draw_fluxes(number, flux_range, rng)
+    number = rng.poisson(density * area * sources_per_deg2(flux_range, counts))
+    flux = draw_fluxes(number, flux_range, rng, counts)
     x, y = rng.uniform(-0.5, shape[1] - 0.5, number), rng.uniform(-0.5, shape[0] - 0.5, number)
     kind = _kinds(flux, resolved, rng)
     points = _singles(flux, COMPACT, rng)

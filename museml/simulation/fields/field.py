@@ -12,7 +12,8 @@ from museml.data.beam import as_beam, read_beam
 from museml.errors import SettingError
 from museml.output import whole_file, write_table
 from museml.simulation.fields.artefacts import choose_artefacts, draw_artefacts
-from museml.simulation.fields.components import draw_components
+from museml.simulation.fields.components import FLUXES, draw_components
+from museml.simulation.fields.counts import SLOPE
 from museml.simulation.fields.ellipses import add_gaussian, reach
 from museml.simulation.fields.noise import RmsField, noise_blocks
 from museml.simulation.fields.truth import component_table, observed, source_table
@@ -87,9 +88,11 @@ def simulate_field(shape=(2000, 2000), seed=0, **settings):
     rms_variation : float
         Standard deviation of the logarithm of the noise over the field; 0.15 by default.
     density : float
-        Number of sources relative to that of the sky.
+        Number of sources relative to that of the sky; LoTSS finds 1150 per square degree above 0.415 mJy.
+    counts : float or 'measured'
+        Slope of a power law, dN/dS ~ S^-2.1 by default, or the counts of the LoTSS Deep Fields, which are steeper.
     flux_range : (float, float)
-        Flux densities of sources in Jy; (1e-4, 2) by default.
+        Flux densities of sources in Jy; (1e-4, 1) by default.
     resolved : float
         Part of the sources that are clearly larger than 6 arcsec; 0.08 by default.
     center : (float, float)
@@ -148,7 +151,8 @@ class _Plan:
         rms=83e-6,
         rms_variation=0.15,
         density=1.0,
-        flux_range=(1e-4, 2.0),
+        counts=SLOPE,
+        flux_range=FLUXES,
         resolved=0.08,
         center=(205.0, 55.0),
     ):
@@ -157,7 +161,7 @@ class _Plan:
         self.beam = (self.sky_beam.major / pixel_scale, self.sky_beam.minor / pixel_scale, self.sky_beam.pa)
         sources, noise, level, bright = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4))
         self.noise_rng, self.rms = noise, RmsField(rms, rms_variation, level)
-        drawn = {"density": density, "flux_range": flux_range, "resolved": resolved}
+        drawn = {"density": density, "counts": counts, "flux_range": flux_range, "resolved": resolved}
         self.components = draw_components(self.shape, pixel_scale, sources, **drawn)
         self.matrices, self.peaks = observed(self.components, self.beam, pixel_scale)
         x, y, size = self.components["x"], self.components["y"], float(np.sqrt(self.beam[0] * self.beam[1]))
