@@ -26,26 +26,27 @@ DEGREES = 6 / 3600  # beam of a list that does not tell it
 )  # fmt: skip
 @click.option("--mpdaf", "as_catalog", is_flag=True, help="Make FITS tables Catalogs of MPDAF: columns ID, RA, DEC.")
 @click.option("--merge", metavar="FILE", help="One list of several overlapping images, with nothing twice.")
+@click.option("--plots", is_flag=True, help="Draw each image with what was found in it, beside its list.")
 @click.option("--beam", metavar="'MAJ MIN PA'", help="Beam of images in arcsec and deg; default: of the header.")
 @click.option("--unit", metavar="UNIT", help="Unit of images, such as Jy/beam; default: BUNIT.")
 @detector_option
 @set_option
 @config_option
 @click.pass_context
-def detect(context, data, outs, formats, as_catalog, merge, beam, unit, detector, assignments, config):
+def detect(context, data, outs, formats, as_catalog, merge, plots, beam, unit, detector, assignments, config):
     """Find sources in DATA, cubes or images, and write them into a table.
 
     In cubes these are emission lines and continuum sources, in images the components of sources.
     """
     from museml.api import DEFAULT_DETECTOR
 
-    if not (outs or merge):
-        raise SettingError("a list must go somewhere; name a file or a folder with --output")
+    if not outs and (plots or not merge):
+        raise SettingError("a list must go somewhere, and its picture beside it; name a file or a folder with --output")
     chosen = settings("detector", detector, DEFAULT_DETECTOR, read_config(config), assignments, alone=True)
-    finders = _finders(data, *chosen, given={"--beam": beam, "--unit": unit, "--merge": merge})
+    finders = _finders(data, *chosen, given={"--beam": beam, "--unit": unit, "--merge": merge, "--plots": plots})
     files = list_files([_name(path) for path in data], outs, formats)
     check_lists([path for paths in (*files.values(), [merge] if merge else []) for path in paths])
-    lists = _detect_all(finders, files, {"beam": beam, "unit": unit}, as_catalog)
+    lists = _detect_all(finders, files, {"beam": beam, "unit": unit}, as_catalog, plots)
     if merge and lists:
         _merge(lists, Path(merge), as_catalog)
     if len(lists) < len(data):
@@ -70,30 +71,40 @@ def _finders(data, name, chosen, given):
     return [(path, made[kind]) for path, kind in zip(data, kinds, strict=True)]
 
 
-def _detect_all(finders, files, given, as_catalog):
+def _detect_all(finders, files, given, as_catalog, plots):
     """Detect in all data, and return the lists by name; where there are several, one that fails is passed over."""
     lists = {}
     for path, finder in finders:
+        targets = files[_name(path)]
         try:
-            found = _detect_one(path, finder, given)
+            data = _opened(path, finder, given)
+            found = finder.detect(data)
         except MusemlError as error:
             if len(finders) == 1:
                 raise
             warnings.warn(f"{path!r} failed, the others go on: {error}", MusemlWarning, stacklevel=2)
             continue
         lists[_name(path)] = found
-        for target in files[_name(path)]:
+        for target in targets:
             write_list(found, target, as_catalog)
-        report_list(found, files[_name(path)] or [path])
+        if plots:
+            _draw(data, found, targets[0].with_suffix(".png"))
+        report_list(found, targets or [path])
     return lists
 
 
-def _detect_one(path, finder, given):
+def _opened(path, finder, given):
     from museml.data.images import open_image
 
     if not Path(path).is_file():
         raise InputError(f"a cube or an image must be an existing file; there is none at {path!r}; check the path")
-    return finder.detect(open_image(path, **given) if "image" in finder.accepts else path)
+    return open_image(path, **given) if "image" in finder.accepts else path
+
+
+def _draw(image, found, path):
+    from museml.plots import plot_image, save_figure
+
+    save_figure(plot_image(image, found, title=f"{image.name}: {len(found)} components"), path)
 
 
 def _merge(lists, path, as_catalog):

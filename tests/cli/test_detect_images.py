@@ -63,6 +63,12 @@ def test_each_format_holds_the_same_list(shell, images, tmp_path):
     np.testing.assert_array_equal(tables[0]["ra"], tables[2]["ra"])
 
 
+def test_a_picture_is_beside_each_list(shell, images, tmp_path):
+    assert shell(*images[0], "-o", tmp_path / "out", "--plots").exit_code == 0
+    for name in ("left", "right"):
+        assert (tmp_path / "out" / f"{name}-detections.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_table_for_mpdaf(shell, images, tmp_path):
     assert shell(images[0][0], "-o", tmp_path / "found.fits", "--mpdaf").exit_code == 0
     assert Catalog.read(str(tmp_path / "found.fits")).colnames[:4] == ["ID", "source", "RA", "DEC"]
@@ -122,6 +128,7 @@ def test_an_image_without_sources_makes_an_empty_table(shell, images, tmp_path):
     ("words", "problem"),
     [
         (["{left}"], "a list must go somewhere"),
+        (["{left}", "--merge", "{out}.fits", "--plots"], "picture beside it"),
         (["{left}", "-o", "{out}.txt"], r"\.crtf; .* has '\.txt'"),
         (["{left}", "{right}", "-o", "{out}.reg"], "must be a folder"),
         (["{left}", "{right}", "-o", "{out}", "-o", "{out}2"], "must be a folder"),
