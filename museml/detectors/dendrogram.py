@@ -73,10 +73,10 @@ class DendrogramDetector(Detector):
         top = leaves.peak[kept]
         y, x = np.divmod(index[top], data.shape[1])
         rms = maps.at(x, y)[1]
-        shapes = fit_shapes(pixels, x, y, snr[top] * rms, rms, beams_at(data, x, y), beam_pixels(data))
-        false_alarms = self._false_alarms(data, maps, parts)
-        scores = {"score": snr[top], "n_false": false_alarms(snr[top])}
-        return measured(data, maps, shapes, leaves.trunk[kept], pixels.missing, **scores)
+        shapes = fit_shapes(pixels, x, y, snr[top] * rms, rms, beams_at(data, x, y), beam_pixels(data), divide=True)
+        leaf, score = shapes.leaf, snr[top][shapes.leaf]
+        scores = {"score": score, "n_false": self._false_alarms(data, maps, parts)(score)}
+        return measured(data, maps, shapes, leaves.trunk[kept][leaf], pixels.missing[leaf], **scores)
 
     def _false_alarms(self, data, maps, parts):
         index, snr = pixels_above(data, maps, DEEP, parts, sign=-1)

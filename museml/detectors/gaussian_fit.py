@@ -3,9 +3,10 @@
 import numpy as np
 from numba import njit
 
-__all__ = ["fit_all"]
+__all__ = ["fit_all", "fit_pairs"]
 
 STEPS = 30  # most steps of a fit
+TURNS = 30  # most turns in which two models are fitted
 DONE = 1e-4  # relative fall of chi squared at which a fit ends
 
 
@@ -40,10 +41,7 @@ def fit_all(x, y, values, first, models, before, near, near_first, free, limits)
     good = np.zeros(len(models), np.bool_)
     for source in np.flatnonzero(free):
         part = slice(first[source], first[source + 1])
-        own = values[part].copy()
-        for other in near[near_first[source] : near_first[source + 1]]:
-            for pixel in range(len(own)):
-                own[pixel] -= _value(before[other], x[part][pixel], y[part][pixel])
+        own = _own(x[part], y[part], values[part], before, near[near_first[source] : near_first[source + 1]])
         good[source] = _fit(x[part], y[part], own, models[source], free[source], limits[source])
     return good
 
@@ -70,7 +68,7 @@ def _fit(x, y, values, model, free, limits):
                 damped[k, k] *= 1 + damping
                 damped[k, k] += 1e-300
             trial = model.copy()
-            trial[:free] += np.linalg.solve(damped, slope)
+            trial[:free] += _solve(damped, slope.copy())
             if _possible(trial, limits):
                 trial_chi = _chi(x, y, values, trial)
                 if trial_chi <= chi:
@@ -125,3 +123,94 @@ def _normal(x, y, values, model, free):
         for m in range(k):
             matrix[m, k] = matrix[k, m]
     return matrix, slope
+
+
+@njit(cache=True)
+def fit_pairs(x, y, values, first, models, before, near, near_first, rms, limits):
+    """Fit two Gaussians of the beam's shape to each source, where one of any shape was fitted.
+
+    The second begins where the first, alone and with the beam's shape, leaves the most.
+
+    Parameters
+    ----------
+    x, y, values, first, before, near, near_first, limits
+        As for `fit_all`.
+    models : ndarray, shape (sources, 6)
+        Fitted with the beam's shape; changed in place, to the first of the two.
+    rms : ndarray, shape (sources,)
+        Noise.
+
+    Returns
+    -------
+    second : ndarray, shape (sources, 6)
+        Model of the second; 0 where no fit converged.
+    gain : ndarray, shape (sources,)
+        By how much chi squared is below that of ``before``.
+    """
+    second, gain = np.zeros(models.shape), np.zeros(len(models))
+    for source in range(len(models)):
+        part = slice(first[source], first[source + 1])
+        own = _own(x[part], y[part], values[part], before, near[near_first[source] : near_first[source + 1]])
+        one = _chi(x[part], y[part], own, before[source])
+        good = _fit_pair(x[part], y[part], own, models[source], second[source], limits[source])
+        if good:
+            rest = own - _values(models[source], x[part], y[part])
+            gain[source] = (one - _chi(x[part], y[part], rest, second[source])) / rms[source] ** 2
+        else:
+            second[source] = 0
+    return second, gain
+
+
+@njit(cache=True)
+def _fit_pair(x, y, values, one, two, limits):
+    """Fit two models of one shape in turns, each to what the other leaves."""
+    rest = values - _values(one, x, y)
+    top = np.argmax(rest)
+    if rest[top] <= 0:
+        return False
+    two[:] = one
+    two[0], two[1], two[2] = rest[top], x[top], y[top]
+    chi = np.inf
+    for _ in range(TURNS):
+        good = _fit(x, y, values - _values(two, x, y), one, 3, limits)
+        good = good and _fit(x, y, values - _values(one, x, y), two, 3, limits)
+        if not good or one[0] <= 0 or two[0] <= 0:
+            return False
+        last, chi = chi, _chi(x, y, values - _values(one, x, y), two)
+        if last - chi <= DONE * chi:
+            break
+    return True
+
+
+@njit(cache=True)
+def _own(x, y, values, models, others):
+    """Return the values less the models of others."""
+    own = values.copy()
+    for other in others:
+        own -= _values(models[other], x, y)
+    return own
+
+
+@njit(cache=True)
+def _values(model, x, y):
+    values = np.empty(len(x))
+    for pixel in range(len(x)):
+        values[pixel] = _value(model, x[pixel], y[pixel])
+    return values
+
+
+@njit(cache=True)
+def _solve(matrix, right):
+    """Solve a small system of positive definite equations, by elimination."""
+    n = len(right)
+    for k in range(n):
+        for row in range(k + 1, n):
+            part = matrix[row, k] / matrix[k, k]
+            for column in range(k, n):
+                matrix[row, column] -= part * matrix[k, column]
+            right[row] -= part * right[k]
+    for k in range(n - 1, -1, -1):
+        for column in range(k + 1, n):
+            right[k] -= matrix[k, column] * right[column]
+        right[k] /= matrix[k, k]
+    return right

@@ -32,6 +32,13 @@ class LeafPixels:
     first: np.ndarray
     missing: np.ndarray
 
+    def take(self, leaves):
+        """Return the pixels of some of the leaves, in the order that is asked for."""
+        sizes = np.diff(self.first)[leaves]
+        first = np.append(0, np.cumsum(sizes))
+        places = np.arange(first[-1]) + np.repeat(self.first[:-1][leaves] - first[:-1], sizes)
+        return LeafPixels(self.x[places], self.y[places], self.values[places], first, self.missing[leaves])
+
 
 def pixels_above(image, maps, least, strips, sign=1):
     """Return place and value of the pixels whose signal-to-noise ratio is above a number.

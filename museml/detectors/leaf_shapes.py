@@ -12,6 +12,10 @@ __all__ = ["LeafShapes", "axes", "fit_shapes", "form"]
 
 SWEEPS = 3  # in which neighbours are taken out of each other's pixels
 NEIGHBOUR = 4.0  # distance in beams up to which a source is another's neighbour
+BETTER = 0.5  # fall of chi squared per squared FWHM of the beam by which two sources are better than a resolved one
+APART = 0.7  # least distance of two sources in a leaf, in beams
+SECOND = 4.5  # least peak of the fainter of two sources in a leaf, in units of the rms
+CONTRAST = 0.05  # the same in units of the brighter one
 RESOLVED = 2.0  # standard errors by which the area must exceed the beam's
 CURVATURE = 4 * np.log(2)
 
@@ -22,7 +26,9 @@ class LeafShapes:
 
     Attributes
     ----------
-    models : ndarray, shape (leaves, 6)
+    leaf : ndarray of int
+        The leaf that each belongs to; a leaf may have two.
+    models : ndarray, shape (sources, 6)
         (A, x, y, a, b, c) of A exp(-(a dx^2 + 2 b dx dy + c dy^2)).
     resolved : ndarray of bool
         Whether the source is larger than the beam; if not, its model has the beam's shape.
@@ -32,6 +38,7 @@ class LeafShapes:
         Relative to the model.
     """
 
+    leaf: np.ndarray
     models: np.ndarray
     resolved: np.ndarray
     failed: np.ndarray
@@ -55,7 +62,7 @@ def axes(models):
     return major, np.sqrt(CURVATURE / (mean + difference)), angle % 180
 
 
-def fit_shapes(pixels, x, y, peak, rms, beams, beam_size):
+def fit_shapes(pixels, x, y, peak, rms, beams, beam_size, *, divide=False):
     """Fit Gaussians to leaves.
 
     First they have the beam's shape, then any; those that are not larger than the beam by more than chance keep
@@ -72,16 +79,26 @@ def fit_shapes(pixels, x, y, peak, rms, beams, beam_size):
         Form of the beam at each leaf.
     beam_size : float
         Its FWHM in pixels, the geometric mean.
+    divide : bool
+        Whether a leaf that two sources of the beam's shape fit better than one of any shape becomes two sources; the
+        second ones follow after all others.
+
+    Returns
+    -------
+    LeafShapes
     """
+    scene = _Scene.of(pixels, np.column_stack([x, y]), rms, NEIGHBOUR * beam_size)
     start = np.column_stack([peak, x, y, beams])
-    places = np.column_stack([x, y])
-    scene = _Scene(pixels, places, _limits(pixels), *_neighbours(places, NEIGHBOUR * beam_size))
     point, point_good = scene.fit(start, np.full(len(x), 3))
     shaped, shaped_good = scene.fit(point, np.full(len(x), 6))
     resolved = shaped_good & point_good & is_resolved(shaped, rms, beam_size)
-    models, good = scene.fit(np.where(resolved[:, None], shaped, point), np.where(resolved, 6, 3))
-    models = np.where(good[:, None], models, start)
-    return LeafShapes(models, resolved & good, ~good, errors(models, resolved & good, rms, beam_size))
+    models, leaf = np.where(resolved[:, None], shaped, point), np.arange(len(x))
+    if divide:
+        leaf, models, resolved = scene.divided(models, point, resolved, beam_size)
+        scene = _Scene.of(pixels.take(leaf), models[:, 1:3], rms[leaf], NEIGHBOUR * beam_size)
+    fitted, good = scene.fit(models, np.where(resolved, 6, 3))
+    models = np.where(good[:, None], fitted, models)
+    return LeafShapes(leaf, models, resolved, ~good, errors(models, resolved, rms[leaf], beam_size))
 
 
 def is_resolved(models, rms, beam_size):
@@ -107,20 +124,41 @@ class _Scene:
     """All that a fit needs beside the models."""
 
     pixels: object
-    places: np.ndarray
+    rms: np.ndarray
     limits: np.ndarray
     near: np.ndarray
     near_first: np.ndarray
+
+    @classmethod
+    def of(cls, pixels, places, rms, distance):
+        return cls(pixels, rms, _limits(pixels), *_neighbours(places, distance))
 
     def fit(self, models, free):
         """Return models improved in several sweeps, and whether the last of them converged."""
         for _ in range(SWEEPS if len(self.near) else 1):
             before, models = models, models.copy()
-            good = compiled("gaussian_fit").fit_all(
-                self.pixels.x, self.pixels.y, self.pixels.values, self.pixels.first, models, before,
-                self.near, self.near_first, free, self.limits,
-            )  # fmt: skip
+            good = compiled("gaussian_fit").fit_all(*self._pixels, models, before, *self._near, free, self.limits)
         return models, good
+
+    def divided(self, models, point, resolved, beam_size):
+        """Return leaf, model and whether it is resolved of all sources: two for some leaves, see `fit_pairs`."""
+        one = point.copy()
+        two, gain = compiled("gaussian_fit").fit_pairs(*self._pixels, one, models, *self._near, self.rms, self.limits)
+        apart = np.hypot(*(one - two)[:, 1:3].T)
+        fainter = np.minimum(one[:, 0], two[:, 0])
+        split = resolved & (gain > BETTER * beam_size**2) & (apart > APART * beam_size)
+        split &= (fainter > SECOND * self.rms) & (fainter > CONTRAST * np.maximum(one[:, 0], two[:, 0]))
+        models = np.where(split[:, None], one, models)
+        leaf = np.append(np.arange(len(models)), np.flatnonzero(split))
+        return leaf, np.concatenate([models, two[split]]), np.append(resolved & ~split, np.zeros(split.sum(), bool))
+
+    @property
+    def _pixels(self):
+        return self.pixels.x, self.pixels.y, self.pixels.values, self.pixels.first
+
+    @property
+    def _near(self):
+        return self.near, self.near_first
 
 
 def _limits(pixels):
