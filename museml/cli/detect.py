@@ -96,7 +96,7 @@ def _detect_all(finders, files, given, as_catalog, plots):
 def _opened(path, finder, given):
     from museml.data.images import open_image
 
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise InputError(f"a cube or an image must be an existing file; there is none at {path!r}; check the path")
     return open_image(path, **given) if "image" in finder.accepts else path
 

@@ -4,10 +4,13 @@ import re
 from dataclasses import dataclass
 from math import isfinite, log, pi, radians
 
+from astropy import units as u
+
 from museml.errors import InputError
 
 __all__ = ["Beam", "as_beam", "read_beam"]
 
+UNITS = (u.arcsec, u.arcsec, u.deg)
 ARCSEC = 3600.0  # in a degree
 DIGITS = 9  # of arcsec; headers keep no more
 KEYWORDS = (("BMAJ", "BMIN", "BPA"), ("CLEANBMJ", "CLEANBMN", "CLEANBPA"))
@@ -60,8 +63,8 @@ def as_beam(beam):
     Parameters
     ----------
     beam : Beam, float, sequence of float, or str
-        One number is the FWHM of a round beam, three are major, minor (arcsec) and position angle (deg); as
-        text they are separated by blanks or commas.
+        One number is the FWHM of a round beam, three are major, minor (arcsec) and position angle (deg), or any of
+        them a `~astropy.units.Quantity`; as text they are separated by blanks or commas.
 
     Raises
     ------
@@ -72,9 +75,7 @@ def as_beam(beam):
         return beam
     try:
         numbers = _numbers(beam)
-        if len(numbers) == 1:
-            numbers = [*numbers, *numbers, 0.0]
-        major, minor, pa = numbers
+        major, minor, pa = [*numbers, *numbers, 0.0] if len(numbers) == 1 else numbers
     except (TypeError, ValueError):
         raise InputError(f"a beam must be one number or three; this is {beam!r}; {REMEDY}") from None
     return _ordered(major, minor, pa)
@@ -99,9 +100,11 @@ def read_beam(header):
 
 
 def _numbers(beam):
+    """Return arcsec, and degrees for the third."""
     if isinstance(beam, str):
-        beam = beam.replace(",", " ").split()
-    return [float(number) for number in (beam if isinstance(beam, (list, tuple)) else [beam])]
+        beam = [float(word) for word in beam.replace(",", " ").split()]
+    given = [beam] if isinstance(beam, (int, float)) or getattr(beam, "shape", None) == () else list(beam)
+    return [float(u.Quantity(number, unit).value) for number, unit in zip(given, UNITS[: len(given)], strict=True)]
 
 
 def _from_keywords(header, names):
@@ -129,4 +132,5 @@ def _ordered(major, minor, pa):
 
 
 def _history(header):
-    return [str(card) for card in header["HISTORY"]] if "HISTORY" in header else []
+    cards = header.get("HISTORY", [])
+    return cards.splitlines() if isinstance(cards, str) else [str(card) for card in cards]

@@ -79,6 +79,8 @@ def read_stored(data):
 
 
 def _from_file(path):
+    if path.is_dir():
+        raise InputError(f"an image must be a FITS file; {str(path)!r} is a folder; write it with CASA's exportfits")
     plain = PlainFile(path, "an image")
     try:
         with quiet(), fits.open(plain.path) as hdus:

@@ -22,6 +22,7 @@ __all__ = ["ImageData", "open_image"]
 
 WHOLE = slice(None)
 AT_ONCE = 2**22  # pixels that are read together where all are looked at
+LARGEST = 500  # pixels in a beam; a larger one was written in arcsec
 SQUARE = 0.05  # most by which the two sides of a pixel may differ
 KEPT = ("OBJECT", "TELESCOP", "INSTRUME", "OBSERVER", "DATE-OBS", "RESTFRQ")  # of the header
 
@@ -229,10 +230,10 @@ class ImageData:
                 f"a beam must be at least as large as a pixel ({self.pixel_scale:.3g} arcsec); that of {self.name!r} "
                 f"is {self.beam}; check BMAJ and BMIN, in degrees, or give beam="
             )
-        if self.beam.major > self.pixel_scale * 60 * max(*self.shape, 60):
+        if self.beam.major > LARGEST * self.pixel_scale:
             raise InputError(
-                f"a beam must be smaller than the image; that of {self.name!r} is {self.beam}; BMAJ and BMIN are in "
-                "degrees; correct them, or give beam="
+                f"a beam must be smaller than {LARGEST} pixels; that of {self.name!r} is {self.beam}, with pixels of "
+                f"{self.pixel_scale:.3g} arcsec; BMAJ and BMIN are in degrees; correct them, or give beam="
             )
 
 

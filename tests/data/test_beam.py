@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 
 from museml.data.beam import Beam, as_beam, read_beam
@@ -35,6 +36,9 @@ def test_area_is_the_integral_of_the_beam():
         ("8, 6, -10", Beam(8, 6, 170)),
         ((6, 8, 100), Beam(8, 6, 10)),
         (Beam(3, 2, 1), Beam(3, 2, 1)),
+        (np.array([8.0, 6.0, 10.0]), Beam(8, 6, 10)),
+        (0.1 * u.arcmin, Beam(6, 6, 0)),
+        ((0.125 * u.arcmin, 6, 0.5 * u.rad), Beam(7.5, 6, np.degrees(0.5))),
     ],
 )
 def test_a_beam_may_be_given_in_several_ways(given, expected):
@@ -61,6 +65,7 @@ def test_header_tells_the_beam_in_degrees():
 
 
 def test_the_last_aips_card_of_history_counts():
+    assert read_beam({"HISTORY": "x\nAIPS   CLEAN BMAJ= 2.5E-3 BMIN= 2.5E-3 BPA= 0"}) == Beam(9, 9, 0)
     cards = ("AIPS   CLEAN BMAJ=  1.2500E-02 BMIN=  1.2500E-02 BPA=   0.00", "AIPS IMNAME='X'",
              "AIPS   CLEAN BMAJ=  2.5000E-03 BMIN=  2.0000E-03 BPA=  12.00")  # fmt: skip
     beam = read_beam(header_of(cards))

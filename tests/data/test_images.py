@@ -269,7 +269,7 @@ def test_a_block_of_a_large_file_is_read_alone(scaled, tmp_path):
 BAD = [
     ({"BMAJ": None, "BMIN": None, "BPA": None}, "must have a beam"),
     ({"BMAJ": None, "BMIN": None, "BPA": None, "CASAMBM": True}, "must have one beam.*CASAMBM"),
-    ({"BMAJ": 6.0, "BMIN": 6.0}, "smaller than the image.*in degrees"),
+    ({"BMAJ": 6.0, "BMIN": 6.0}, "smaller than 500 pixels.*in degrees"),
     ({"BMAJ": 1 / 3600, "BMIN": 1 / 3600}, "at least as large as a pixel"),
     ({"BUNIT": None}, "must have a unit"),
     ({"BUNIT": "erg/s/cm2"}, "unit of brightness"),
@@ -308,6 +308,7 @@ def test_files_that_are_no_images_are_refused(tmp_path):
         ("short.fits", "truncated"),
         ("text.fits", "must be a FITS file"),
         ("empty.fits", "two axes; .* has none"),
+        ("", "is a folder; write it with CASA's exportfits"),
     ):
         with pytest.raises(InputError, match=problem):
             open_image(tmp_path / name)
