@@ -1,1 +1,1 @@
-"""Lists of things: detections merged into sources, sources summed up in a catalogue."""
+"""Lists of things: merged into sources, summed up, matched, scored, cleaned; catalogues of others."""

@@ -1,9 +1,10 @@
-"""``museml score``: how well a classifier does on labelled spectra."""
+"""``museml score``: how good detections are against a truth, and how well a classifier does on labelled spectra."""
 
 from pathlib import Path
 
 import click
 
+from museml.cli.catalog_options import column_options, footprint_option
 from museml.cli.labelled import labelled_options, open_labelled, read_depths
 from museml.cli.options import classifier_option, config_option, read_config, set_option, settings
 
@@ -12,9 +13,53 @@ __all__ = ["score"]
 PRINTED = ("success", "right among the first three", "purity at p > 0.9", "completeness at p > 0.9")
 
 
-@click.group()
+class DetectionsFirst(click.Group):
+    """A group whose command ``detections`` may be left out: ``museml score DETECTIONS TRUTH``."""
+
+    def parse_args(self, context, args):
+        """Put the command in front of arguments that start with none."""
+        if args and args[0] not in (*self.commands, *context.help_option_names):
+            args = ["detections", *args]
+        return super().parse_args(context, args)
+
+
+@click.group(cls=DetectionsFirst, subcommand_metavar="DETECTIONS TRUTH [OPTIONS] | COMMAND ...")
 def score():
-    """Evaluate a classifier on labelled data."""
+    """Evaluate a list of detections against a truth, or a classifier on labelled data.
+
+    museml score DETECTIONS TRUTH is short for museml score detections DETECTIONS TRUTH.
+    """
+
+
+@score.command()
+@click.argument("detections")
+@click.argument("truth")
+@click.option("--output", "-o", "out", metavar="OUT", help="Folder for the tables and the picture.")
+@click.option("--radius", type=float, metavar="ARCSEC", help="Greatest distance of a match; default 6, of lines 1.")
+@click.option("--tolerance", type=float, metavar="ANGSTROM", help="Greatest difference of wavelengths; default 5.")
+@click.option(
+    "--limit", type=float, default=5.0, show_default=True, metavar="S/N",
+    help="Least true S/N of what should be found; matches of fainter things do not count.",
+)  # fmt: skip
+@click.option(
+    "--sdc1", type=click.Choice(["560", "1400", "9200"]), metavar="MHZ",
+    help="Also the score of the SKA's data challenge 1 at 560, 1400 or 9200 MHz.",
+)  # fmt: skip
+@click.option(
+    "--sdc1-area", type=click.Choice(["all", "training", "test"]), default="all", show_default=True,
+    help="Part of the challenge's field.",
+)  # fmt: skip
+@footprint_option
+@column_options
+def detections(detections, truth, **options):
+    """Evaluate DETECTIONS against TRUTH: tables, or text files of the SKA's data challenge 1.
+
+    OUT gets scores.ecsv, completeness.ecsv, reliability.ecsv, residuals.ecsv, calibration.ecsv, detections.fits (what
+    became of each), missed.fits and score.png.
+    """
+    from museml.cli.detection_scores import score_tables
+
+    score_tables(detections, truth, **options)
 
 
 @score.command()
