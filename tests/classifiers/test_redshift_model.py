@@ -18,12 +18,13 @@ from museml.data.line_profiles import line_sigma
 from museml.data.linelist import LINES
 from museml.data.spectral import to_air, to_vacuum
 from museml.errors import InputError, MusemlWarning, PredictionFlag
-from museml.simulation.spectra import simulate_spectra
+from museml.simulation.spectra import MUSE, Instrument, simulate_spectra
 
 WAVE = 4750 + 1.25 * np.arange(3681)
 UNIT = u.Unit("1e-20 erg / (s cm2 Angstrom)")
 GALAXY = {"HALPHA": 60, "NII6585": 18, "HBETA": 20, "OIII5008": 45, "OIII4960": 15, "OII3727": 20, "OII3729": 26}
 Z = 0.42
+SHORT = Instrument("600 channels", WAVE[:600], "air", MUSE.fwhm)
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +183,16 @@ def test_probabilities_of_simulations_mean_what_they_say(classifier):
     assert p.mean() == pytest.approx(right.mean(), abs=0.08)
     bright = (truth["snr_cont"] > 3) & (truth["class"] == "star")
     assert np.mean(table["class"][bright] == "star") > 0.7
+
+
+def test_probabilities_hold_for_short_ranges_of_wavelength(classifier):
+    batch, truth = simulate_spectra(120, seed=78, snr=(5.0, 200.0), instrument=SHORT)
+    table = classifier.classify(batch)
+    z, p = np.ma.filled(truth["z"], -9.0), np.ma.filled(table["p"], 0)
+    right = np.abs(np.ma.filled(table["z"], 9) - z) < 0.005 * (1 + z)
+    assert np.all(table["flags"] & PredictionFlag.LOW_COVERAGE)
+    assert right[p > 0.9].mean() > 0.9
+    assert p.mean() == pytest.approx(right.mean(), abs=0.12)
 
 
 def test_the_galaxy_in_abell_478_and_its_lines():
