@@ -1,14 +1,16 @@
 """An image on the sky: with its beam, a scale, contours in units of the noise, and catalogues."""
 
+import warnings
+
 import numpy as np
 from matplotlib.colors import AsinhNorm
 from matplotlib.patches import Ellipse, Rectangle
 
 from museml.data.images import open_image
 from museml.detectors.rms_map import noise_maps
-from museml.errors import SettingError
+from museml.errors import MusemlWarning, SettingError
 from museml.plots.figures import COLOURS, HALO, new_figure, styled
-from museml.plots.marks import draw_marks
+from museml.plots.marks import draw_marks, rows_shown
 from museml.plots.window import choose_window, read_binned, scatter, typical_noise
 
 __all__ = ["plot_image"]
@@ -84,9 +86,18 @@ def plot_image(
     legend = draw_marks(axes, image, window, catalog, reference, radius or image.beam.major, names)
     _draw_beam(axes, image, window)
     _draw_scale(axes, image, window)
+    if at is None:
+        _warn_of_nothing(image, window, (catalog, reference), names)
     facts = _facts(image.beam, typical_noise(image, window), levels)
     _write_titles(figure, title or image.name, facts, legend)
     return figure
+
+
+def _warn_of_nothing(image, window, tables, names):
+    """Warn of a catalogue none of whose rows lies in the image: it is that of another field."""
+    for table, name in zip(tables, names, strict=True):
+        if table is not None and len(table) and not len(rows_shown(table, image, window)):
+            warnings.warn(f"no row of {len(table)} of {name!r} lies in {image.name!r}", MusemlWarning, stacklevel=3)
 
 
 def _target(image, catalog, at, source, size):

@@ -10,7 +10,7 @@ from museml.errors import DetectionFlag
 from museml.plots.figures import COLOURS, HALO
 from museml.plots.overview import spread
 
-__all__ = ["draw_marks"]
+__all__ = ["draw_marks", "rows_shown"]
 
 LEAST = 9.0, 1.2  # points across, so that marks can be seen in wide fields: of few, and of very many
 CROWD = 1500  # rows from which on marks become smaller and thinner
@@ -33,7 +33,7 @@ def draw_marks(axes, image, window, catalog, reference, radius, names):
     list of `~matplotlib.lines.Line2D`
         For a legend.
     """
-    shown, other = (None if table is None else _shown(table, image, window) for table in (catalog, reference))
+    shown, other = (None if table is None else rows_shown(table, image, window) for table in (catalog, reference))
     if shown is not None and other is not None:
         groups = _compared(shown, other, _matched(catalog, reference, radius), names)
     else:
@@ -47,7 +47,7 @@ def draw_marks(axes, image, window, catalog, reference, radius, names):
     return handles
 
 
-def _shown(table, image, window):
+def rows_shown(table, image, window):
     """Return the rows whose positions are in the window, with their pixels in the columns _x and _y."""
     ra, dec = (np.ma.filled(np.ma.asarray(table[name], float), np.nan) for name in ("ra", "dec"))
     placed = np.isfinite(ra) & np.isfinite(dec)
@@ -129,7 +129,7 @@ def _draw_numbers(axes, rows):
         return
     points = axes.figure.dpi / 72
     places = axes.transData.transform(np.column_stack([rows["_x"], rows["_y"]]))
-    size = np.array([5.0 * len(str(np.max(rows["id"]))) + 3, 10]) * points
+    size = np.array([5.0 * max(len(str(number)) for number in rows["id"]) + 3, 10]) * points
     frame = axes.get_position().transformed(axes.figure.transFigure)
     texts = spread(places + np.array([9, 9]) * points, size)
     texts = np.clip(texts, frame.min + size / 2, frame.max - size / 2)

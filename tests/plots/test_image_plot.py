@@ -7,7 +7,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.text import Text
 
 from museml.data.images import open_image
-from museml.errors import DetectionFlag, OutputError, SettingError
+from museml.errors import DetectionFlag, MusemlWarning, OutputError, SettingError
 from museml.plots import window as windows
 from museml.plots.figures import save_figure
 from museml.plots.image import plot_image
@@ -160,6 +160,12 @@ def test_pictures_at_the_poles_and_where_right_ascension_begins(tmp_path, centre
     save_figure(figure, tmp_path / "picture.png")
     assert legend(figure) == ["catalogue: 4"]
     assert np.allclose(ellipses(figure)[0].get_offsets(), [[20, 20], [80, 60], [81, 61], [140, 100]], atol=1e-3)
+
+
+def test_a_catalogue_of_another_field_is_told():
+    table = Table({"id": ["J0123+45"], "ra": [10.0], "dec": [-45.0]})
+    with pytest.warns(MusemlWarning, match="no row of 1 of 'catalogue' lies in"):
+        plot_image(make_hdu(), table)
 
 
 @pytest.mark.parametrize(
