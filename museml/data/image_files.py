@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import NDData
 from astropy.wcs import WCS
+from astropy.wcs.utils import wcs_to_celestial_frame
 from mpdaf.obj import Image
 
 from museml.data.cube_files import PlainFile, check_size, quiet
@@ -64,37 +65,35 @@ def read_stored(data):
     InputError
         If it is none of these, cannot be read, or has not two axes.
     """
-    if isinstance(data, (fits.HDUList, fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)):
-        return _from_hdu(data)
-    if isinstance(data, Image):
-        return _from_mpdaf(data)
-    if isinstance(data, NDData):
-        return _from_nddata(data)
-    if isinstance(data, (str, os.PathLike)):
-        return _from_file(Path(data))
-    raise InputError(
-        "an image must be a path, a FITS HDU, an MPDAF Image or an NDData with a WCS, "
-        f"not {type(data).__name__}; put an array into astropy.nddata.CCDData"
-    )
-
-
-def _from_file(path):
-    if path.is_dir():
-        raise InputError(f"an image must be a FITS file; {str(path)!r} is a folder; write it with CASA's exportfits")
-    plain = PlainFile(path, "an image")
+    reader = next((reader for types, reader in READERS.items() if isinstance(data, types)), None)
+    if reader is None:
+        raise InputError(
+            "an image must be a path, a FITS HDU, an MPDAF Image or an NDData with a WCS, "
+            f"not {type(data).__name__}; put an array into astropy.nddata.CCDData"
+        )
     try:
-        with quiet(), fits.open(plain.path) as hdus:
-            check_size(path, plain.path.stat().st_size, hdus)
-            number, hdu = _first_image(hdus, path)
-            axes = _image_axes(hdu.shape, image_name(path))
-            wcs = _image_wcs(WCS(hdu.header, fobj=hdus), hdu.shape, axes, image_name(path))
-            pixels = FilePixels(plain, number, hdu, axes)
-            return Stored(image_name(path), pixels, wcs, hdu.header.copy(), hdu.header.get("BUNIT"), path)
+        with quiet():
+            return reader(data)
     except InputError:
         raise
     except Exception as error:
+        what = repr(str(data)) if isinstance(data, (str, os.PathLike)) else f"this {type(data).__name__}"
         reason = " ".join(str(error).split()).partition(" If this is really")[0].rstrip(".")
-        raise InputError(f"an image must be a FITS file; {str(path)!r} is not: {reason}; check the file") from error
+        raise InputError(f"an image must be a FITS file or the like; {what} is not: {reason}; check it") from error
+
+
+def _from_file(path):
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"an image must be a FITS file; {str(path)!r} is a folder; write it with CASA's exportfits")
+    plain, name = PlainFile(path, "an image"), image_name(path)
+    with fits.open(plain.path) as hdus:
+        check_size(path, plain.path.stat().st_size, hdus)
+        number, hdu = _first_image(hdus, path)
+        axes = _image_axes(hdu.shape, name)
+        wcs = _image_wcs(WCS(hdu.header, fobj=hdus), hdu.shape, axes, name)
+        pixels = FilePixels(plain, number, hdu, axes)
+        return Stored(name, pixels, wcs, hdu.header.copy(), hdu.header.get("BUNIT"), path)
 
 
 def _from_hdu(data):
@@ -102,8 +101,7 @@ def _from_hdu(data):
     name = _object_name(hdu.header)
     if hdu.data is None:
         raise InputError(f"an image must have data; the HDU {hdu.name!r} has none; give the extension that holds them")
-    with quiet():
-        return _from_array(name, hdu.data, None, WCS(hdu.header), hdu.header, hdu.header.get("BUNIT"))
+    return _from_array(name, hdu.data, None, WCS(hdu.header), hdu.header, hdu.header.get("BUNIT"))
 
 
 def _from_mpdaf(image):
@@ -119,7 +117,7 @@ def _from_mpdaf(image):
 def _unit_in_file(image):
     if not image.filename or not Path(image.filename).is_file():
         return None
-    with quiet(), fits.open(image.filename) as hdus:
+    with fits.open(image.filename) as hdus:
         return _first_image(hdus, image.filename)[1].header.get("BUNIT")
 
 
@@ -169,10 +167,9 @@ def _image_wcs(wcs, shape, axes, name):
     numbers = [len(shape) - axis for axis in sorted(axes, reverse=True)]
     try:
         flat = wcs.sub(numbers)
+        wcs_to_celestial_frame(flat)
     except Exception as error:
-        raise _no_sky(name, " ".join(str(error).split()).rstrip(".")) from error
-    if not flat.has_celestial:
-        raise _no_sky(name, f"CTYPE {list(flat.wcs.ctype)}")
+        raise _no_sky(name, f"CTYPE {list(wcs.wcs.ctype)} and RADESYS {wcs.wcs.radesys!r}") from error
     return flat
 
 
@@ -181,3 +178,12 @@ def _no_sky(name, seen):
         f"an image must have celestial coordinates; {name!r} has {seen}; set CTYPE1 and CTYPE2, for example to "
         "'RA---SIN' and 'DEC--SIN', and the rest"
     )
+
+
+#: what an image may be -> function that reads it
+READERS = {
+    (fits.HDUList, fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU): _from_hdu,
+    (Image,): _from_mpdaf,
+    (NDData,): _from_nddata,
+    (str, os.PathLike): _from_file,
+}

@@ -275,6 +275,8 @@ BAD = [
     ({"BUNIT": "erg/s/cm2"}, "unit of brightness"),
     ({"CTYPE1": "LINEAR", "CTYPE2": "LINEAR"}, "must have celestial coordinates"),
     ({"CTYPE1": None, "CTYPE2": None}, "must have celestial coordinates"),
+    ({"RADESYS": "odd"}, "must have celestial coordinates; 'field' has .* RADESYS 'odd'"),
+    ({"CUNIT1": "Hz"}, "FITS file or the like; this PrimaryHDU is not"),
     ({"CDELT1": -3 / 3600}, "must be square; those of 'field' are 3 x 1.5 arcsec"),
 ]
 
