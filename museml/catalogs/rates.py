@@ -4,13 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy.stats import binom_conf_interval, mad_std
+from scipy.stats import binom
 
 __all__ = ["LEVEL", "Middle", "Rate", "f1_rate", "middle", "rate"]
 
 #: of all intervals
 LEVEL = 0.95
-SIGMAS = 1.96  # of a Gaussian at this level
-OF_MEDIAN = 1.2533  # standard error of a median over that of a mean, for Gaussian errors
 
 
 class Rate(NamedTuple):
@@ -57,11 +56,15 @@ def f1_rate(true, false, missed):
 
 
 def middle(values):
-    """Return the `Middle` of values; those that are not finite are passed over."""
+    """Return the `Middle` of values; those that are not finite are passed over.
+
+    The interval is that of ranks, whatever the distribution of the values is; of fewer than 6 values it is their range,
+    which holds less.
+    """
     values = np.ma.filled(np.ma.asarray(values, float), np.nan)
-    values = values[np.isfinite(values)]
-    if not len(values):
+    values, number = np.sort(values[np.isfinite(values)]), int(np.isfinite(values).sum())
+    if not number:
         return Middle(np.nan, np.nan, np.nan, np.nan, 0)
-    median, scatter = float(np.median(values)), float(mad_std(values))
-    error = SIGMAS * OF_MEDIAN * scatter / np.sqrt(len(values))
-    return Middle(median, median - error, median + error, scatter, len(values))
+    rank = max(int(binom.ppf((1 - LEVEL) / 2, number, 0.5)) - 1, 0)
+    ends = float(values[rank]), float(values[number - 1 - rank])
+    return Middle(float(np.median(values)), *ends, float(mad_std(values)), number)

@@ -29,7 +29,7 @@ def score_tables(detections, truth, out, sdc1, sdc1_area, footprints, told, **se
     if footprint is None:
         _warn_of_outline(score)
     _print(score)
-    challenge = _sdc1(raw, raw_truth, found, true, int(sdc1), sdc1_area) if sdc1 else None
+    challenge = _sdc1(score, raw, raw_truth, int(sdc1), sdc1_area) if sdc1 else None
     if out:
         _write(score, raw, raw_truth, Path(out), f"{Path(detections).name} against {Path(truth).name}", challenge)
         click.echo(f"tables and picture are in {out}")
@@ -71,14 +71,15 @@ def _print(score):
             click.echo(f"{name} [{row['data']}]: {row['value']:.3f}{interval}")
 
 
-def _sdc1(raw, raw_truth, found, true, frequency, area):
-    """Print the score of the challenge, right and as its own scorer has it, and return both."""
+def _sdc1(score, raw, raw_truth, frequency, area):
+    """Print the score of the challenge inside the footprint, right and as its own scorer has it, and return both."""
     from museml.catalogs.sdc1 import score_sdc1
     from museml.catalogs.sdc1_table import SDC1_COLUMNS
 
-    tables = [table if set(SDC1_COLUMNS) <= set(table.colnames) else own for table, own in (
-        (raw, found), (raw_truth, true))]  # fmt: skip
-    scores = {kind: score_sdc1(*tables, frequency, area=area, as_published=kind != "right") for kind in (
+    found, true = (own if set(SDC1_COLUMNS) - set(table.colnames) else table for table, own in (
+        (raw, score.detections), (raw_truth, score.truth)))  # fmt: skip
+    found, true = found[np.isin(score.verdict, ("real", "faint", "false"))], true[score.inside]
+    scores = {kind: score_sdc1(found, true, frequency, area=area, as_published=kind != "right") for kind in (
         "right", "as published")}  # fmt: skip
     for kind, result in scores.items():
         click.echo(

@@ -45,7 +45,7 @@ def match(first, second, out, radius, tolerance, keep, number, seed, footprints,
     matching = match_catalogs(ours[1], theirs[1], radius, footprint=footprint, tolerance=tolerance)
     _report(matching, (first, second))
     if footprint is not None:
-        _report_chance(matching, radius, footprint, number, seed)
+        _report_chance(matching, radius, footprint, tolerance=tolerance, number=number, seed=seed)
     if out:
         joined = replace(matching, first=ours[0], second=theirs[0]).joined(keep)
         write_table(joined, out)
@@ -99,11 +99,11 @@ def _report(matching, names):
         )
 
 
-def _report_chance(matching, radius, footprint, number, seed):
-    """Print how many matches chance makes; with one row left over in A, it is matched with this probability."""
+def _report_chance(matching, radius, footprint, **settings):
+    """Print how many matches chance makes: a row of A without a counterpart is matched with this probability."""
     from museml.catalogs.chance import chance_rate
 
-    chance = chance_rate(matching.second, radius, footprint, number=number, seed=seed)
+    chance = chance_rate(matching.second, radius, footprint, **settings)
     total = matching.counts[0]
     click.echo(
         f"common footprint: {footprint.area:.4g} square degrees with {chance.density:.4g} rows of B in each; by chance "

@@ -23,7 +23,7 @@ class DetectionsFirst(click.Group):
         return super().parse_args(context, args)
 
 
-@click.group(cls=DetectionsFirst, subcommand_metavar="DETECTIONS TRUTH [OPTIONS] | COMMAND ...")
+@click.group(cls=DetectionsFirst, options_metavar="", subcommand_metavar="DETECTIONS TRUTH [OPTIONS] | COMMAND ...")
 def score():
     """Evaluate a list of detections against a truth, or a classifier on labelled data.
 

@@ -30,6 +30,17 @@ def test_random_positions_are_not_denser_towards_the_pole():
     assert abs(near_ring - (70**2 - 50**2) / 120**2) < 0.01
 
 
+def test_lines_must_agree_in_wavelength_too():
+    rng = np.random.default_rng(2)
+    catalog = spread(4000, (-0.6, 0.6), rng)
+    catalog["wave"] = np.where(np.arange(4000) < 3000, rng.uniform(5000, 6000, 4000), np.nan)
+    footprint = catalog_footprint([-0.4, 0.4, 0.4, -0.4], [-0.4, -0.4, 0.4, 0.4])
+    chance = chance_rate(catalog, 60.0, footprint, tolerance=50.0)
+    assert np.isclose(chance.expected, expected_chance(3000 / 1.44 / 10, 60.0), rtol=0.05)
+    assert chance.low - 0.005 < chance.value < chance.expected  # fewer at the ends of the range
+    assert chance.value > 0.85 * chance.expected
+
+
 def test_published_densities_give_the_chance_rates_of_four_arcsec():
     assert np.allclose(expected_chance([1169, 14663, 52550], 4.0), [0.0045, 0.055, 0.184], atol=0.001)
 
