@@ -1,4 +1,4 @@
-"""``museml train``: a model of one's own, from labelled spectra."""
+"""``museml train``: a model of one's own, from labelled spectra or from images and catalogues."""
 
 from pathlib import Path
 
@@ -62,6 +62,47 @@ def redshift(where, air_labels, init, assignments, config, depths, resume, overw
     print_scores(tuned.answers)
     click.echo(f"{labelled.summary()}\nthe model is {folder.model}, the report {folder.path / 'report.html'}; use it:")
     click.echo(f"  museml classify FILE... --classifier redshift --set model={folder.model}")
+
+
+@train.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option(
+    "--catalog",
+    "catalogs",
+    multiple=True,
+    required=True,
+    metavar="CATALOG",
+    help="Table of the components in an image; once for each image, in the same order.",
+)
+@click.option("--init", metavar="MODEL", help="Name or file of the model to begin with, or 'none'; default: patches.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting, such as epochs=10; repeatable."
+)
+@click.option("--config", type=click.Path(dir_okay=False), metavar="FILE", help="TOML file with a section [training].")
+@click.option("--log", type=click.Path(dir_okay=False), metavar="FILE", help="CSV file of the losses by epoch.")
+@click.option("--output", "-o", "out", required=True, metavar="MODEL.asdf", help="The model to write.")
+def patches(images, catalogs, init, assignments, config, log, out):
+    """Train the network that finds components in IMAGEs on catalogues of them.
+
+    The settings are those of museml.training.patches_tuning.PatchesTuning.
+    """
+    from museml.catalogs.reference import open_catalog
+    from museml.data.images import open_image
+    from museml.training.patches_tuning import PatchesTuning, tune_patches
+
+    settings = PatchesTuning.of({**_section(config), **_assigned(assignments), **({"init": init} if init else {})})
+    if len(images) != len(catalogs):
+        raise SettingError(
+            f"each image needs its catalogue; there are {len(images)} and {len(catalogs)}; repeat --catalog"
+        )
+    if Path(out).suffix != ".asdf":
+        raise SettingError(f"a model is an ASDF file; {out!r} has another suffix; call it {Path(out).stem}.asdf")
+    opened = [open_image(image) for image in images], [open_catalog(catalog) for catalog in catalogs]
+    model = tune_patches(*opened, settings, name=Path(out).stem, log=log)
+    model.save(out)
+    before, after = model.history["val_loss_before"][0], min(model.history["val_loss"])
+    click.echo(f"loss of the parts held out: {before:.3f} before, {min(before, after):.3f} after")
+    click.echo(f"the model is {out}; use it:\n  museml detect IMAGE... --detector patches --set model={out}")
 
 
 def _section(path):

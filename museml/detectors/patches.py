@@ -71,21 +71,36 @@ class PatchesDetector(Detector):
         return described(data, maps, boxes)
 
 
-def described(image, maps, boxes):
-    """Return boxes, the best first, as `~museml.ImageDetections`; what is fitted to the image is told of them."""
+def described(image, maps, boxes, trunk=None):
+    """Return boxes as `~museml.ImageDetections`; what is fitted to the image is told of them.
+
+    Parameters
+    ----------
+    image : `~museml.data.images.ImageData`
+    maps : `~museml.detectors.rms_map.NoiseMaps`
+        Its background and noise.
+    boxes : `~museml.detectors.patch_boxes.Boxes`
+        The best first.
+    trunk : array_like of int
+        Boxes with the same number are of one source; -1 tells nothing.
+    """
     if not len(boxes):
         return ImageDetections.empty()
     shapes, missing = fit_boxes(image, maps, boxes)
     scores = {"score": boxes.logit, "n_false": np.cumsum(1 - boxes.p_real), "p_real": boxes.p_real}
-    return measured(image, maps, shapes, linked(boxes.corners), missing, **scores)
+    return measured(image, maps, shapes, linked(boxes.corners, trunk), missing, **scores)
 
 
-def linked(corners):
-    """Return the numbers of sources: components whose boxes overlap, directly or by others, are of one."""
+def linked(corners, trunk=None):
+    """Return the numbers of sources: of one are components of one trunk, or with boxes that overlap."""
     first, second = near_pairs(corners)
     touching = iou(corners[first], corners[second]) > 0
-    pairs = first[touching], second[touching]
-    graph = coo_array((np.ones(len(pairs[0])), pairs), shape=(len(corners), len(corners)))
+    first, second = first[touching], second[touching]
+    if trunk is not None:
+        known = np.flatnonzero(np.asarray(trunk) >= 0)
+        _, leader, number = np.unique(np.asarray(trunk)[known], return_index=True, return_inverse=True)
+        first, second = np.append(first, known), np.append(second, known[leader[number]])
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(len(corners), len(corners)))
     return connected_components(graph, directed=False)[1]
 
 

@@ -77,7 +77,7 @@ def make_model(settings, work, log=None):
     network, history = train(settings, Path(work) / "checkpoint.npz", log)
     model = Model.from_network(network, make_card(settings), **PARTS, history=history)
     held_out = simulated_fields(settings.held_out, (settings.seed, 2), settings.side)
-    model = replace(model, calibration=fit_odds(model, held_out))
+    model = replace(model, calibration=fit_odds(model, held_out) or model.calibration)
     scores = patches_scores(model, -(-settings.held_out // 3), 2 * settings.side)
     return replace(model, card=replace(model.card, scores=scores))
 

@@ -42,7 +42,7 @@ def true_snr(boxes, x, y, snr, radius=RADIUS * BEAM):
     return found
 
 
-def fit_odds(model, fields):
+def fit_odds(model, fields, fewest=1):
     """Return the calibration of a model, so that of the boxes with a probability of p a part p is real.
 
     Parameters
@@ -51,6 +51,13 @@ def fit_odds(model, fields):
         Not calibrated.
     fields : iterable of `~museml.training.patches_fields.PatchField`
         Those that it has not seen. Boxes of which it is not known whether they are real do not count.
+    fewest : int
+        Least number of real boxes, and of false ones.
+
+    Returns
+    -------
+    dict
+        See `museml.training.calibration`; empty if there are fewer.
     """
     odds, snr = [], []
     for field in tqdm(fields, desc="calibration", unit="field", disable=None):
@@ -58,6 +65,8 @@ def fit_odds(model, fields):
         odds.append(boxes.logit)
         snr.append(true_snr(boxes, *field.components[:, [0, 1, 6]].T))
     odds, snr = np.concatenate(odds)[:, None], np.concatenate(snr)
+    if min(np.sum(snr > 0), np.sum(snr == 0)) < fewest:
+        return {}
     known, logits = snr >= 0, np.concatenate([odds, np.zeros_like(odds)], axis=1)
     return fit_calibration(logits[known], np.where(snr[known] > 0, 0, 1))
 
