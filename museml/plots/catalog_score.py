@@ -85,7 +85,7 @@ def _draw_calibration(axes, bins):
     bins = bins[bins["n"] > 0]
     if len(bins):
         _draw_bars(axes, bins["p"], bins["real"], bins, "best", None)
-    axes.plot([0, 1], [0, 1], color="black", lw=0.5)
+        axes.plot([0, 1], [0, 1], color="black", lw=0.5)
     axes.set(xlim=(0, 1.03), ylim=(-0.03, 1.05), xlabel="p_real", ylabel="part that is real")
     _finish(axes, len(bins), "no column 'p_real'")
 

@@ -11,7 +11,7 @@ from museml.detectors.rms_map import noise_maps
 from museml.errors import MusemlWarning, SettingError
 from museml.plots.figures import COLOURS, HALO, new_figure, styled
 from museml.plots.marks import draw_marks, rows_shown
-from museml.plots.window import choose_window, read_binned, scatter, typical_noise
+from museml.plots.window import AROUND, choose_window, read_binned, scatter, typical_noise
 
 __all__ = ["plot_image"]
 
@@ -53,7 +53,7 @@ def plot_image(
     source : int, optional
         Show the surroundings of this ``source`` of the catalogue.
     size : float, optional
-        Length of a side of what is shown, arcsec; by default 30 beams, or what holds the source.
+        Length of a side of what is shown, arcsec; by default 25 beams, or what holds the source.
     contours : sequence of float, optional
         Levels in units of the local noise; by default 3, 5, 10, 20, ... and -3 where less than 400 pixels are shown.
         None are drawn for an empty one.
@@ -113,7 +113,7 @@ def _target(image, catalog, at, source, size):
     centre = image.pixel_to_sky((x.min() + x.max()) / 2, (y.min() + y.max()) / 2)
     span = max(np.ptp(x), np.ptp(y)) * image.pixel_scale
     widest = float(np.max(np.ma.filled(rows["major"], 0))) if "major" in rows.colnames else 0.0
-    return tuple(map(float, centre)), size or max(30 * image.beam.major, 2 * span + 4 * widest)
+    return tuple(map(float, centre)), size or max(AROUND * image.beam.major, 2 * span + 4 * widest)
 
 
 def _centre(image):

@@ -7,9 +7,9 @@ import numpy as np
 from museml.detectors.robust import spread
 from museml.errors import SettingError
 
-__all__ = ["Window", "choose_window", "read_binned", "scatter", "typical_noise"]
+__all__ = ["AROUND", "Window", "choose_window", "read_binned", "scatter", "typical_noise"]
 
-AROUND = 30.0  # beams across a zoom whose size nobody gave
+AROUND = 25.0  # beams across a zoom whose size nobody gave
 STRIP = 2**24  # pixels read at a time
 SAMPLE = 2**20  # pixels that the noise is measured in
 
@@ -55,7 +55,7 @@ def choose_window(image, centre=None, size=None, most=1000):
     centre : (float, float), optional
         Right ascension and declination, degrees (ICRS); by default the whole image is shown.
     size : float, optional
-        Length of a side, arcsec; by default 30 beams.
+        Length of a side, arcsec; by default 25 beams.
     most : int
         Most pixels along a side of the picture.
 
