@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import Table, vstack
 from astropy.wcs import WCS
 
 __all__ = ["COLUMNS", "PACKAGES", "RIVALS", "leaves"]
@@ -24,7 +24,6 @@ COLUMNS = ("ra", "dec", "peak", "flux", "rms", "major", "minor", "pa")
 #: name -> the package that it needs
 PACKAGES = {
     "PyBDSF": "bdsf",
-    "PyBDSF, Gaussians": "bdsf",
     "Aegean": "AegeanTools",
     "sep": "sep",
     "photutils": "photutils",
@@ -51,23 +50,35 @@ LOTSS = {
 GAUSSIAN_AREA = np.pi / (4 * np.log(2))
 
 
-def pybdsf(path, kind="srl"):
-    """Run PyBDSF as LoTSS does (Shimwell et al. 2019, 2022); its sources, or the Gaussians they consist of."""
+def pybdsf(path):
+    """Run PyBDSF as LoTSS does (Shimwell et al. 2019, 2022); its sources, and the Gaussians of which they consist."""
     import bdsf
 
-    answer = Path("pybdsf.fits")
     image = bdsf.process_image(str(path), **LOTSS, blank_limit=None, frequency=144e6, ncores=1, quiet=True)
-    image.write_catalog(outfile=str(answer), catalog_type=kind, format="fits", clobber=True)
-    rows = Table.read(answer) if answer.exists() else Table(names=["RA"])
-    if not len(rows):
-        return _answer()
-    names = {"ra": "RA", "dec": "DEC", "peak": "Peak_flux", "flux": "Total_flux", "rms": "Isl_rms", "pa": "PA"}
-    sizes = {"major": np.array(rows["Maj"]) * 3600, "minor": np.array(rows["Min"]) * 3600}
-    return _answer(**{name: rows[column] for name, column in names.items()}, **sizes)
+    parts = [_pybdsf_list(image, kind, name) for kind, name in (("srl", "sources"), ("gaul", "Gaussians"))]
+    return vstack(parts)
+
+
+def _pybdsf_list(image, kind, name):
+    path = Path(f"pybdsf_{kind}.fits")
+    image.write_catalog(outfile=str(path), catalog_type=kind, format="fits", clobber=True)
+    rows = Table.read(path) if path.exists() else Table(names=["RA"])
+    table = _answer()
+    if len(rows):
+        names = {"ra": "RA", "dec": "DEC", "peak": "Peak_flux", "flux": "Total_flux", "rms": "Isl_rms", "pa": "PA"}
+        sizes = {"major": np.array(rows["Maj"]) * 3600, "minor": np.array(rows["Min"]) * 3600}
+        table = _answer(**{key: rows[column] for key, column in names.items()}, **sizes)
+    table["list"] = np.full(len(table), name, "U9")
+    return table
 
 
 def aegean(path):
-    """Run BANE and Aegean with their default settings, on one core."""
+    """Run BANE and Aegean with their default settings, on one core.
+
+    Aegean 2.3.5 stops with an AttributeError under numpy 2 where a fit has a singular matrix, since it catches
+    ``numpy.linalg.linalg.LinAlgError``; it is given that name.
+    """
+    np.linalg.linalg = np.linalg
     from AegeanTools.BANE import filter_image
     from AegeanTools.source_finder import SourceFinder
 
@@ -207,7 +218,6 @@ def versions():
 #: name -> function of the path of an image
 RIVALS = {
     "PyBDSF": pybdsf,
-    "PyBDSF, Gaussians": lambda path: pybdsf(path, "gaul"),
     "Aegean": aegean,
     "sep": sep,
     "photutils": photutils,

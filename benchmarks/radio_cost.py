@@ -1,0 +1,84 @@
+"""One finder on one radio image in a process of its own, for bench_radio.py: its answer, time and memory."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from astropy.table import Table
+from radio_rivals import RIVALS
+
+__all__ = ["ask", "rivals_python"]
+
+RIVAL = Path(__file__).with_name("radio_rivals.py")
+LIMIT = 3600  # seconds on a clock after which a finder counts as failed
+
+
+def rivals_python():
+    """Return the Python in which the other finders are installed, or None."""
+    return os.environ.get("RADIO_RIVALS_PYTHON")
+
+
+def ask(finder, path, answer, measure=None, limit=LIMIT):
+    """Return a finder's answer; its ``meta`` has the cost, and under ``failed`` why there is no answer.
+
+    Parameters
+    ----------
+    finder : str
+        A name of museml's detectors or of one in radio_rivals.py.
+    path : path
+        The image.
+    answer : path
+        Where the answer is kept.
+    measure : str
+        What is told of the answer of museml's: everything by default, or only its length ('count').
+    """
+    python, script = (rivals_python(), RIVAL) if finder in RIVALS else (sys.executable, __file__)
+    command = [python, "-W", "ignore", str(script), finder, str(path), str(answer), *([measure] if measure else [])]
+    cost = _run(command, limit)
+    table = Table(names=["ra", "dec"]) if cost["failed"] else Table.read(answer, format="ascii.ecsv")
+    table.meta = cost
+    table.write(answer, format="ascii.ecsv", overwrite=True)
+    return table
+
+
+def _run(command, limit):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"no answer after {limit} s"}
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        return {"failed": lines[-1][:200]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(finder, path, answer, measure=None):
+    """Run a detector of museml in this process and print its cost as JSON."""
+    import museml
+
+    before, cpu, wall = _peak(), _cpu(), time.perf_counter()
+    table = museml.get_detector(finder, "image").detect(path)
+    cost = {"cpu_s": _cpu() - cpu, "wall_s": time.perf_counter() - wall, "peak_mib": _peak(), "start_mib": before}
+    cost |= {"rows": len(table), "failed": ""}
+    table = Table(table[:0] if measure == "count" else table)
+    table.meta = {}
+    table.write(answer, format="ascii.ecsv", overwrite=True)
+    print(json.dumps(cost))
+
+
+def _cpu():
+    """Return the CPU time of this process and of those that it started and that have ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def _peak():
+    """Return the greatest resident memory of this process so far, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
