@@ -16,6 +16,10 @@ def museml_detectors():
              "sources by sets of emission lines, with redshift, also where no line stands out alone"),
         Spec("continuum", "museml.detectors.continuum:ContinuumDetector", ("cube",),
              "continuum sources, by a matched filter on white-light and band images"),
+        Spec("joint", "museml.detectors.joint_image:JointImageDetector", ("image",),
+             "components of radio images, by dendrogram and network in one list (the default for images)"),
+        Spec("patches", "museml.detectors.patches:PatchesDetector", ("image",),
+             "components of radio images, by a small network of the YOLO kind"),
         Spec("dendrogram", "museml.detectors.dendrogram:DendrogramDetector", ("image",),
              "sources of radio images, as leaves of the dendrogram of the local signal-to-noise ratio"),
     ]  # fmt: skip
@@ -43,6 +47,8 @@ def museml_models():
         Spec("reality", "museml:pretrained/reality.asdf", ("cutout",), "real line or residual"),
         Spec("redshift-muse", "museml:pretrained/redshift-muse.asdf", ("spectrum",),
              "class and redshift of spectra, with probabilities; two objects in one spectrum"),
+        Spec("patches", "museml:pretrained/patches.asdf", ("patch",),
+             "components of radio images: boxes with objectness, flux, axes and position angle"),
     ]  # fmt: skip
 
 
@@ -54,7 +60,7 @@ def museml_commands():
         "detect": "find sources in cubes and images",
         "inject": "put objects into a cube and tell what part of them is found",
         "classify": "give redshifts to spectra",
-        "train": "train a model of your own on labelled spectra",
+        "train": "train a model of your own, on labelled spectra or on images and catalogues",
         "match": "match two catalogues, and tell how many matches are by chance",
         "score": "evaluate detections against a truth, or a classifier on labelled spectra",
         "clean": "remove from a catalogue what lies around bright sources, and duplicates",
