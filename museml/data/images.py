@@ -1,6 +1,7 @@
 """Images with a beam: from a file, MPDAF Image, HDU or NDData to blocks of pixels in Jy/beam."""
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from astropy import units as u
@@ -154,6 +155,15 @@ class ImageData:
         sense = -1 if self._mirrored else 1
         return sense * (np.asarray(pa, float) - self.position_angle(x, y)) % 180
 
+    @cached_property
+    def beam_angle(self):
+        """The angle in the image of the beam's major axis, 0 to 180: one number, for the beam is one in the pixel grid.
+
+        BPA counts from north at the reference pixel; elsewhere in a wide field north is another direction.
+        """
+        angle = float(self.pixel_angle(*(self.wcs.wcs.crpix - 1), self.beam.pa))
+        return angle if np.isfinite(angle) else self.beam.pa
+
     def cutout(self, ra, dec, size):
         """Return a part of the image around a position; nothing is read yet.
 
@@ -211,7 +221,7 @@ class ImageData:
                 return
         raise InputError(f"an image must have valid pixels; {self.name!r} has none that is finite; check the file")
 
-    @property
+    @cached_property
     def _mirrored(self):
         return is_mirrored(self.pixel_to_sky, self.shape)
 

@@ -222,6 +222,14 @@ def test_position_angles_turn_far_from_the_centre_of_a_field():
     np.testing.assert_allclose(image.position_angle(x, y), up.deg, atol=0.01)
 
 
+def test_the_beam_is_one_in_the_pixel_grid_of_a_wide_field():
+    cards = {"CRVAL2": 80.0, "CRPIX1": 4000.0, "BMAJ": 9 / 3600, "BPA": 30.0}
+    image = open_image(hdu(**cards))
+    assert image.beam_angle == pytest.approx(30, abs=1e-3)
+    assert abs(image.pixel_angle(25, 20, 30.0) - 30) > 5
+    assert open_image(hdu(**cards | {"CDELT1": 1.5 / 3600})).beam_angle == pytest.approx(150, abs=1e-3)
+
+
 def test_cutouts_are_those_of_cutout2d(tmp_path):
     image = open_image(as_file(tmp_path))
     for place, size in (((30.3, 20.7), (15.0, 24.0)), ((2.2, 38.3), 30 * u.arcsec), ((25.4, 20.4), 9)):
