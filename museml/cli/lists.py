@@ -13,6 +13,7 @@ LIST_FORMATS = {"fits": ".fits", "ecsv": ".ecsv", "votable": ".vot", "ds9": ".re
 COLUMNS = ("id", "source", "kind", "ra", "dec", "wave", "fwhm", "snr", "flux", "n_false", "p_real", "flags")
 IMAGE_COLUMNS = ("id", "source", "ra", "dec", "peak", "flux", "flux_err", "major", "minor", "pa", "snr", "p_real",
                  "flags")  # fmt: skip
+UNITS = "peak in Jy/beam, flux in Jy, major and minor (FWHM) in arcsec"
 LISTED = 40  # rows that are shown of an image
 
 
@@ -96,4 +97,5 @@ def report_list(table, paths):
         click.echo(text_of(shown, columns, DetectionFlag, formats))
     if len(shown) < len(table):
         click.echo(f"... and {len(table) - len(shown)} more")
-    click.echo(f"{len(table)} detections in {', '.join(map(str, paths))}")
+    units = f" ({UNITS})" if of_image and len(table) else ""
+    click.echo(f"{len(table)} detections in {', '.join(map(str, paths))}{units}")
