@@ -3,17 +3,20 @@
 import numpy as np
 
 from museml.detection import Detector, ImageDetections
+from museml.detectors.artefacts import doubt
 from museml.detectors.false_alarms import FalseAlarms
 from museml.detectors.leaf_pixels import leaf_pixels, pixels_above
 from museml.detectors.leaf_shapes import fit_shapes
 from museml.detectors.leaf_table import beams_at, measured
 from museml.detectors.leaves import find_leaves
 from museml.detectors.rms_map import beam_pixels, noise_maps, strips
+from museml.errors import DetectionFlag
 from museml.settings import check_flag, check_number
 
 __all__ = ["DendrogramDetector"]
 
 REACH = 0.5  # distance in beams up to which the pixels beside a leaf are used to measure it
+DOUBTFUL = 1.5  # what the signal-to-noise ratio is divided by, from which a source is flagged
 DEEP = 3.3  # depth of the negative peaks that are counted
 
 
@@ -34,28 +37,42 @@ class DendrogramDetector(Detector):
         Side of the boxes in which background and rms are measured, in beams.
     adaptive : bool
         Whether the rms rises where artefacts are.
+    keep_artefacts : bool
+        Whether to keep what is probably an artefact of a bright source, with the flag ARTEFACT.
     """
 
     name = "dendrogram"
     accepts = ("image",)
     answers = ImageDetections
 
-    def __init__(self, *, threshold=4.3, min_value=3.0, min_delta=1.0, min_npix=0.2, box=10.0, adaptive=True):
+    def __init__(
+        self,
+        *,
+        threshold=4.4,
+        min_value=3.0,
+        min_delta=1.0,
+        min_npix=0.2,
+        box=10.0,
+        adaptive=True,
+        keep_artefacts=False,
+    ):
         self.threshold = threshold
         self.min_value = min_value
         self.min_delta = min_delta
         self.min_npix = min_npix
         self.box = box
         self.adaptive = adaptive
+        self.keep_artefacts = keep_artefacts
 
     def check_settings(self):
         """Raise `~museml.errors.SettingError` where a setting breaks a rule."""
         check_number("min_value", self.min_value, 0.5, example=3.0)
-        check_number("threshold", self.threshold, self.min_value, example=max(4.3, self.min_value))
+        check_number("threshold", self.threshold, self.min_value, example=max(4.4, self.min_value))
         check_number("min_delta", self.min_delta, 0, example=1.0)
         check_number("min_npix", self.min_npix, 0, example=0.2)
         check_number("box", self.box, 2, example=10.0)
         check_flag("adaptive", self.adaptive)
+        check_flag("keep_artefacts", self.keep_artefacts)
 
     def find(self, data):
         """Return the `~museml.ImageDetections` in a `~museml.data.images.ImageData`."""
@@ -64,8 +81,9 @@ class DendrogramDetector(Detector):
         parts = strips(data.shape, 1)
         index, snr = pixels_above(data, maps, self.min_value, parts)
         area = data.beam.area(data.pixel_scale)
-        leaves = find_leaves(snr, index, data.shape[1], self.min_delta, np.ceil(self.min_npix * area))
-        kept = snr[leaves.peak] >= self.threshold
+        leaves = find_leaves(snr, index, data.shape[1], self.min_delta, self.min_npix * area)
+        score, doubts = self._judged(data, maps, index[leaves.peak], snr[leaves.peak], parts)
+        kept = (snr[leaves.peak] if self.keep_artefacts else score) >= self.threshold
         if not kept.any():
             return ImageDetections.empty()
         number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
@@ -74,9 +92,18 @@ class DendrogramDetector(Detector):
         y, x = np.divmod(index[top], data.shape[1])
         rms = maps.at(x, y)[1]
         shapes = fit_shapes(pixels, x, y, snr[top] * rms, rms, beams_at(data, x, y), beam_pixels(data), divide=True)
-        leaf, score = shapes.leaf, snr[top][shapes.leaf]
+        leaf, score = shapes.leaf, score[kept][shapes.leaf]
         scores = {"score": score, "n_false": self._false_alarms(data, maps, parts)(score)}
-        return measured(data, maps, shapes, leaves.trunk[kept][leaf], pixels.missing[leaf], **scores)
+        found = measured(data, maps, shapes, leaves.trunk[kept][leaf], pixels.missing[leaf], **scores)
+        found["flags"] |= DetectionFlag.ARTEFACT * (doubts[kept][leaf] > DOUBTFUL)
+        return found
+
+    def _judged(self, data, maps, place, snr, parts):
+        """Return what remains of the signal-to-noise ratio of peaks, and by what it was divided."""
+        doubts, high = np.ones(len(snr)), snr >= self.threshold
+        y, x = np.divmod(place[high], data.shape[1])
+        doubts[high] = doubt(data, maps, x, y, snr[high], parts)
+        return snr / doubts, doubts
 
     def _false_alarms(self, data, maps, parts):
         index, snr = pixels_above(data, maps, DEEP, parts, sign=-1)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["LeafPixels", "leaf_pixels", "pixels_above"]
+__all__ = ["LeafPixels", "leaf_pixels", "pixels_above", "read_places"]
 
 LEAVES = 20_000  # whose pixels are looked for at a time
 
@@ -86,7 +86,7 @@ def leaf_pixels(image, maps, index, labels, number, reach, strips):
     """
     owned = labels >= 0
     leaf, place = _widened(labels[owned], index[owned], number, reach, image.shape)
-    values = _read(image, maps, place, strips)
+    values = read_places(image, maps, place, strips)
     valid = np.isfinite(values)
     missing = np.bincount(leaf[~valid], minlength=number)
     first = np.searchsorted(leaf[valid], np.arange(number + 1))
@@ -121,8 +121,16 @@ def _widened_part(leaf, index, reach, shape):
     return np.divmod(np.unique(pairs), ny * nx)
 
 
-def _read(image, maps, place, strips):
-    """Return the values above the background at places in the flat image."""
+def read_places(image, maps, place, strips):
+    """Return the values above the background, in Jy/beam, at places in the flat image.
+
+    Parameters
+    ----------
+    image, maps, strips
+        As for `pixels_above`.
+    place : ndarray of int
+        In any order.
+    """
     order = np.argsort(place, kind="stable")
     values = np.empty(len(place))
     edges = np.searchsorted(place[order], [rows.start * image.shape[1] for rows in strips] + [np.iinfo(np.int64).max])

@@ -56,6 +56,10 @@ class NoiseMaps:
         """Return background and rms at positions in pixels, in Jy/beam."""
         return _points(self.background, self.box, y, x), _points(self.rms, self.cell, y, x)
 
+    def raised(self, x, y):
+        """Return the ratio of the rms to that of its wider surroundings at positions in pixels."""
+        return _points(self.rms, self.cell, y, x) / _points(self.coarse, self.box, y, x)
+
 
 def noise_maps(image, *, box=10.0, adaptive=True):
     """Measure background and rms of an image, in strips, so that it need not fit into memory.
