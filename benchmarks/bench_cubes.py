@@ -1,6 +1,7 @@
 """Detection in cubes: museml's detectors and others on the same simulated cubes, beside what theory allows.
 
-Run from anywhere: ``OMP_NUM_THREADS=1 python benchmarks/bench_cubes.py [lines continuum redshifts cost full figure]``.
+Run from anywhere:
+``OMP_NUM_THREADS=1 python benchmarks/bench_cubes.py [lines false continuum redshifts cost full figure]``.
 
 MUSELET takes part where SExtractor is installed (Debian: ``apt-get install source-extractor``), SEP where it is
 (``pip install sep``). Cubes and the answers of the others are kept in the folder ``--work``; remove them when the
@@ -16,7 +17,7 @@ from astropy.table import Table
 from cubes_cost import ask
 from cubes_fields import FIELDS, make_field
 from cubes_figure import draw
-from cubes_finders import OWN
+from cubes_finders import OWN, answer_once
 from cubes_readable import READABLE
 from cubes_rivals import available
 
@@ -31,6 +32,7 @@ LINES = (
     "MUSELET, low threshold",
 )
 SIDES = (60, 120, 240)  # of the cubes whose cost is compared
+MANY, FIRST = {"noise": 130, "correlated": 40}, 5000  # cubes in which false detections are counted, and the first seed
 SCALED = ("lines", "line_sets", "continuum", "joint")
 
 
@@ -83,6 +85,12 @@ class Bench:
         """Isolated lines in white and in correlated noise."""
         self.write("cubes_lines", self.compared(("white", "correlated"), LINES, scores.line_scores))
 
+    def false(self):
+        """Count false detections of ``lines`` where some are claimed, in many cubes of correlated noise."""
+        seeds = {name: range(FIRST, FIRST + number) for name, number in MANY.items() if name in self.names}
+        found = {name: (answer_once("lines", field) for field in self.fields(name, seeds[name])) for name in seeds}
+        self.write("cubes_false", (scores.claims(name, answers) for name, answers in found.items()))
+
     def continuum(self):
         """Continuum sources in crowded, less crowded and empty fields."""
         finders = [
@@ -129,7 +137,7 @@ class Bench:
         Table.read(self.results / f"{name}_table.csv", format="ascii.csv").pprint_all()
 
 
-PARTS = ("lines", "continuum", "redshifts", "cost", "full", "figure")
+PARTS = ("lines", "false", "continuum", "redshifts", "cost", "full", "figure")
 
 
 def main():
@@ -148,7 +156,7 @@ def main():
     for folder in (options.work, options.results):
         folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(options)
-    for part in options.parts or PARTS[:4] + PARTS[5:]:
+    for part in options.parts or PARTS[:5] + PARTS[6:]:
         getattr(bench, part)()
 
 

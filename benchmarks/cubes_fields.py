@@ -20,6 +20,7 @@ FIELDS = {
     "galaxies": {"n_galaxies": 24, "n_continuum": 12},
     "crowded": {"n_continuum": 36},
     "empty": {},
+    "noise": {"correlated": True},
 }
 #: what is in a field of 320 x 320 spaxels: about as much as in a deep field; in smaller ones as much per area
 FULL = {"n_lines": 400, "n_galaxies": 200, "n_emitters": 100, "n_continuum": 330}

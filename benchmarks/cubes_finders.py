@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-__all__ = ["COLUMNS", "OWN", "found"]
+__all__ = ["COLUMNS", "OWN", "answer_once", "found"]
 
 #: columns of an answer, the best row first; nan where a finder does not tell
 COLUMNS = ("x", "y", "wave", "score", "n_false", "snr", "flux", "flux_err", "z", "p")
@@ -64,3 +64,10 @@ OWN = {
     "joint, redshifts": partial(redshifts, name="joint"),
     "run": job,
 }
+
+
+def answer_once(finder, field):
+    """Return a field and the answer of one of museml's finders, given in this process; the cube is removed."""
+    answer = OWN[finder](field.path)
+    field.path.unlink()
+    return field, answer

@@ -1,8 +1,11 @@
 """The tables of bench_cubes.py as the documentation shows them: over all seeds, rounded."""
 
 import numpy as np
+from scipy.stats import chi2
 
 __all__ = ["READABLE"]
+
+FALSE = (1, 10, 30)  # false detections claimed in a cube
 
 
 def _lines(rows):
@@ -27,6 +30,18 @@ def _pull(part):
 def _claimed(part):
     claims = any(_values(part, f"true_at_{n}_claimed").sum() for n in (1, 10, 30))
     return " / ".join(_mean(part, f"true_at_{n}_claimed", 1) for n in (1, 10, 30)) if claims else ""
+
+
+def _false(rows):
+    """Yield false detections in all cubes, those claimed, and their ratio with its 95 % interval (Poisson)."""
+    for row in rows:
+        for n in FALSE:
+            found, claimed = int(row[f"false_{n}"]), n * int(row["cubes"])
+            low, high = (chi2.ppf(p, 2 * found + more) / 2 / claimed for p, more in ((0.025, 0), (0.975, 2)))
+            yield {
+                "field": row["field"], "cubes": row["cubes"], "claimed in a cube": n, "claimed in all": claimed,
+                "false": found, "ratio": f"{found / claimed:.2f} ({np.nan_to_num(low):.2f}-{high:.2f})",
+            }  # fmt: skip
 
 
 def _continuum(rows):
@@ -63,8 +78,8 @@ def _growth(rows):
 
 
 #: name of a table -> what makes the readable one of its rows
-READABLE = {"cubes_lines": _lines, "cubes_continuum": _continuum, "cubes_redshifts": _redshifts, "cubes_cost": _growth,
-            "cubes_full": _growth}  # fmt: skip
+READABLE = {"cubes_lines": _lines, "cubes_false": _false, "cubes_continuum": _continuum,
+            "cubes_redshifts": _redshifts, "cubes_cost": _growth, "cubes_full": _growth}  # fmt: skip
 
 
 def _groups(rows, *names):

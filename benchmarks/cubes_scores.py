@@ -17,8 +17,8 @@ from museml.detectors.false_alarms import expected_maxima
 from museml.simulation.noise import LAG_ONE
 
 __all__ = [
-    "BINS", "FALSE", "RESULTS", "continuum_scores", "curve", "limit", "line_scores", "merged", "redshift_scores",
-    "write",
+    "BINS", "FALSE", "RESULTS", "claims", "continuum_scores", "curve", "limit", "line_scores", "merged",
+    "redshift_scores", "write",
 ]  # fmt: skip
 
 RESULTS = Path(__file__).parent / "results"
@@ -49,6 +49,16 @@ def line_scores(field, answer):
     return row | {"offset_pixels": np.median(np.hypot(rows["x"] - true["x"], rows["y"] - true["y"]))}
 
 
+def claims(name, answers):
+    """Return how many false detections there are in many fields of one name where a number is claimed."""
+    row = {"field": name, "finder": "lines", "cubes": 0} | {f"false_{n}": 0 for n in FALSE}
+    for field, answer in answers:
+        false = match(answer, field.truth) < 0
+        row["cubes"] += 1
+        row |= {f"false_{n}": row[f"false_{n}"] + int(np.sum(false & (answer["n_false"] <= n))) for n in FALSE}
+    return row
+
+
 def curve(field, answer, false=10):
     """Return S/N of the isolated lines, and which of them are above the score of so many false detections."""
     answer, isolated = answer[answer["kind"] == "line"], np.flatnonzero(field.truth["kind"] == "line")
@@ -64,7 +74,7 @@ def match(answer, truth):
     for row in answer:
         distance = np.hypot(row["x"] - x, row["y"] - y) / PIXELS
         distance = np.maximum(distance, np.abs(row["wave"] - wave) / ANGSTROM)
-        rows.append(lines[distance.argmin()] if distance.min() < 1 else -1)
+        rows.append(lines[distance.argmin()] if distance.min(initial=np.inf) < 1 else -1)
     return np.array(rows, int)
 
 
