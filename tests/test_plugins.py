@@ -8,7 +8,7 @@ from museml import config
 from museml.errors import PluginError, PluginWarning
 from museml.plugins import ENTRY_POINT_GROUP, load_plugins
 
-OWN = {"joint", "lines", "continuum", "line_sets"}  # detectors of museml itself
+OWN = {"joint", "lines", "continuum", "line_sets", "dendrogram", "patches"}  # detectors of museml itself
 DETECTOR = """
 from museml import Spec, hookimpl
 
