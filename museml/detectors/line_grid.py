@@ -19,6 +19,7 @@ ROWS = 64  # steps filtered at once
 REACH = 2.0  # profiles are cut at this many FWHM
 EVERY = 5  # of so many pixels one is looked at for the scatter
 LEAST = 0.5  # scatter, at least
+TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,15 @@ class LineGrid:
         return snr, scale
 
     def overlap(self, width, steps):
-        """Return the correlation of two lines of equal width, so many steps apart, at each step."""
-        sigma = self._fwhm(self.grid, width) * gaussian_fwhm_to_sigma
-        return np.exp(-((steps * STEP * self.grid / sigma) ** 2) / 4)
+        """Return the correlation of the S/N of two lines of equal width, so many steps apart, at each step."""
+        overlap = np.zeros(len(self))
+        for low in range(0, len(self) - steps, ROWS):
+            high = min(low + ROWS, len(self) - steps)
+            lines, _ = self._lines(slice(low, high + steps), width)
+            power = np.sqrt(np.sum(lines**2, axis=1))
+            both = np.sum(lines[:-steps] * lines[steps:], axis=1)
+            overlap[low:high] = both / np.maximum(power[:-steps] * power[steps:], TINY)
+        return overlap
 
     def _fwhm(self, wave, width):
         return np.hypot(lsf_fwhm(np.clip(wave, *MUSE_RANGE)), wave * width / C_KMS)

@@ -8,14 +8,15 @@ from scipy.special import logsumexp
 
 from museml.data.linelist import LINES as KNOWN
 from museml.detectors.line_grid import STEP
-from museml.detectors.set_evidence import line_gains, set_evidence
+from museml.detectors.set_evidence import LINE, line_gains, set_evidence
 from museml.detectors.set_members import LINES, SETS
 
 __all__ = ["Solution", "choose"]
 
-CELL = 11.0  # pixels times steps of redshift in which the evidence has one peak: with it, probabilities are true
 RARE = 5e-6  # probability, at least, that an unrelated line is at a given place
 FEW, MANY = 5.0, 30.0  # sources expected, at first, and where none is to be lost
+TYPICAL = 5.0  # sources whose kinds are known beforehand, beside those of the field itself
+PRIOR = np.array([one.prior for one in SETS])
 PASSES = 4  # in which the numbers of sources and of unrelated lines are estimated
 HOPELESS = -6.0  # ln(odds) below which a candidate is dropped
 EXPLAINED = 0.5  # probability from which a source explains its lines
@@ -25,7 +26,6 @@ SIDE = 5  # pixels of the squares in which residuals are counted
 RUNNERS_UP = 3  # other solutions that are kept
 SAME_PLACE = 2.5  # pixels within which two solutions may be the same source's
 SAME_Z = 1e-3  # difference in ln(1 + z) of one solution seen twice
-LINE = 112.0  # pixels times steps in which a line is seen
 FAINTER = 1.0  # unrelated lines of any S/N, for each above `STRONG`
 ALONE = 3.0  # sources of which one line is seen, at most, for each with several
 NOISE = 1.9e-6  # peaks of noise above `STRONG` per pixel and step
@@ -80,14 +80,19 @@ class _Places:
         waves = np.log([wave for wave, _ in LINES])
         self.places = candidates.lnz[:, None] + waves
 
-    def shared(self, row, others):
-        """Return what lines that also support ``row``, or are its faint lines, contribute to other candidates."""
+    def shared(self, row, others, here):
+        """Return what lines that also support ``row``, or are its own, contribute to other candidates.
+
+        Its own are lines at its redshift that are fainter than its brightest, where the others are ``here``, at its
+        place; further away only much fainter ones, and there what may be the wing of a bright line, too.
+        """
         gains, places = np.maximum(self.gains[others], 0), self.places[others]
-        faint = self.candidates.snr[others] < FAINT * self.candidates.snr[row].max()
+        brightness = self.candidates.snr[others] / self.candidates.snr[row].max()
         mine = self.places[row, self.gains[row] > USED]
-        known = _near(places, mine, SAME_LINE)
-        own = _near(places, mine, WINGS) | _near(places, self.candidates.lnz[row] + EMISSION, SAME_LINE)
-        return np.sum(gains * (known | (faint & own)), axis=1)
+        known, wings = (_near(places, mine, tolerance) for tolerance in (SAME_LINE, WINGS))
+        own = _near(places, self.candidates.lnz[row] + EMISSION, SAME_LINE)
+        fainter = brightness < np.where(here, 1, FAINT)[:, None]
+        return np.sum(gains * (known | (wings & (brightness < FAINT)) | (own & fainter)), axis=1)
 
 
 def _near(places, others, tolerance):
@@ -107,17 +112,18 @@ def choose(candidates, strong, negative, grid, shape):
     solutions : list of Solution
         The most probable first.
     """
-    voxels, cells = len(grid) * shape[0] * shape[1], shape[0] * shape[1] / STEP / CELL
+    voxels, cells = len(grid) * shape[0] * shape[1], shape[0] * shape[1] / STEP
     residuals = _residuals(candidates, negative, grid, shape)
-    odds, _, _ = _weighed(candidates, np.maximum(residuals, RARE), MANY / cells)
+    odds, _, _ = _weighed(candidates, np.maximum(residuals, RARE), MANY / cells * PRIOR)
     candidates, residuals = candidates[odds > HOPELESS], residuals[odds > HOPELESS]
-    number, lines = FEW, float(len(strong))
+    number, lines, expected = FEW, float(len(strong)), PRIOR
     for _ in range(PASSES):
         density = np.maximum(residuals, max(lines * LINE / voxels, RARE))
-        odds, kind, best = _weighed(candidates, density, number / cells)
+        odds, kind, best = _weighed(candidates, density, number / cells * expected)
         gains = _gains(candidates, kind, best, density)
         solutions = _solutions(candidates, odds, kind, gains)
         number = max(1.0, _count(candidates, solutions))
+        expected = shares(solutions)
         several = [one for one in solutions if np.count_nonzero(gains[one.row] > SEEN) > 1]
         explained = _explained(candidates, gains, several, strong, grid)
         alone = len(strong) - np.count_nonzero(explained) - NOISE * voxels - ALONE * _count(candidates, several)
@@ -125,12 +131,20 @@ def choose(candidates, strong, negative, grid, shape):
     return candidates, solutions
 
 
+def shares(solutions):
+    """Return the share of each set among the sources: of `TYPICAL` ones as in the sky, and of those found."""
+    found = TYPICAL * PRIOR
+    for one in solutions:
+        found[one.kind] += one.p
+    return found / found.sum()
+
+
 def _weighed(candidates, density, prior):
     """Return ln(odds) of each candidate, and the number of its best set and of that one's best amplitude."""
     evidence, best = set_evidence(candidates, density)
-    evidence += np.log([one.prior for one in SETS])
+    evidence += np.log(prior)
     kind = evidence.argmax(axis=1)
-    return logsumexp(evidence, axis=1) + np.log(prior), kind, np.take_along_axis(best, kind[:, None], axis=1)[:, 0]
+    return logsumexp(evidence, axis=1), kind, np.take_along_axis(best, kind[:, None], axis=1)[:, 0]
 
 
 def _residuals(candidates, negative, grid, shape):
@@ -172,11 +186,10 @@ def _solutions(candidates, odds, kind, gains):
         open_[row], place = False, _peak(candidates, gains[row], row)
         if place != row and not open_[place]:  # a part of a source that is known
             continue
-        distance = _distance(candidates, row)
-        near = np.minimum(distance, _distance(candidates, place)) < REACH
-        near = np.flatnonzero(near & (np.arange(len(odds)) != row))
+        distance = np.minimum(_distance(candidates, row), _distance(candidates, place))
+        near = np.flatnonzero((distance < REACH) & (np.arange(len(odds)) != row))
         same = np.abs(candidates.lnz[near] - candidates.lnz[row]) < SAME_Z
-        shared = places.shared(row, near)
+        shared = places.shared(row, near, distance[near] < SAME_PLACE)
         rival = (distance[near] < SAME_PLACE) & ~same & (shared > USED)
         solutions.append(_solution(candidates, place, kind[row], odds[row], near[rival], odds))
         open_[near[same]] = open_[place] = False

@@ -17,20 +17,24 @@ UNRELATED = np.geomspace(3.0, 300.0, 80)  # true S/N of lines that belong to no 
 WEIGHT = np.log(UNRELATED[0] / UNRELATED / np.sum(UNRELATED[0] / UNRELATED))
 TABLE = np.linspace(-8, 60, 681)
 UNRELATED_TABLE = logsumexp(-((TABLE[:, None] - UNRELATED) ** 2) / 2 + WEIGHT, axis=1)
-MISMATCH = 0.03  # part of the S/N that a set loses to its model of a line, more than an unrelated line does
+BRIGHT = 12.0  # S/N from which models of lines are not good enough ...
+MISMATCH = 0.05  # ... and part of what is beyond that a set loses, more than an unrelated line does
 LOUDEST = 25.0  # S/N beyond which likelihoods grow with the logarithm of the flux only: no profile is known so well
 DEEPEST = -3.0  # absorption is not held against a set beyond this S/N
+SIZES = 2.1, 2.1, 3.0  # standard deviations of a line's peak in the filtered field: pixels, pixels, steps
+FLOORS = 0.4, 0.4, 0.7  # how well the places of a source's lines agree at best
+LINE = 112.0  # pixels times steps in which a line is seen
 HIGHEST = 50.0  # largest ln(likelihood ratio) of one line, for the sake of the numbers
 
 
 def set_evidence(candidates, density):
-    """Return ln(likelihood ratio) of each set against noise and unrelated lines.
+    """Return ln(likelihood ratio) of each set against noise and unrelated lines, times the volume of its peak.
 
     Parameters
     ----------
     candidates : `~museml.detectors.set_search.Candidates`
     density : ndarray, shape (n, lines)
-        Probability that an unrelated line lies at the place of a line.
+        Probability that an unrelated line is seen at the place of a line.
 
     Returns
     -------
@@ -43,7 +47,7 @@ def set_evidence(candidates, density):
     best = np.zeros(evidence.shape, int)
     for number, line_set in enumerate(SETS):
         rows = np.flatnonzero((candidates.scale[:, line_set.strong] > 0).any(axis=1))
-        gains = _gains(line_set, candidates[rows], density[rows]).sum(axis=0)
+        gains = _gains(line_set, candidates[rows], density[rows]).sum(axis=0) + np.log(volume(AMPLITUDES))[:, None]
         evidence[rows, number] = logsumexp(gains, axis=0) - np.log(len(AMPLITUDES))
         best[rows, number] = gains.argmax(axis=0)
     return evidence, best
@@ -86,9 +90,16 @@ def _gain(snr, at, scatter, nearby, density):
     """Return ln(likelihood ratio) of a line of expected S/N ``at`` against noise or an unrelated line nearby."""
     variance = 1 + ((MODEL_ERROR + WIDTH_OF_NODE * scatter) * at) ** 2
     line = _tempered(snr) - 0.5 * ((snr - at) ** 2 / variance + np.log(variance))
-    other = np.log(density) + unrelated((1 - MISMATCH) * nearby)
+    at_peak = np.log(np.minimum(volume(nearby) / LINE, 1))
+    other = np.log(density) + at_peak + unrelated(nearby - MISMATCH * np.maximum(nearby - BRIGHT, 0))
     noise = np.logaddexp(0, other)
     return np.logaddexp(np.minimum(line - noise, HIGHEST), other - noise)
+
+
+def volume(snr):
+    """Return pixels times steps in which the peak of a line, or of a set, is known to be, by its S/N."""
+    sizes = [np.hypot(sigma / np.maximum(snr, 1), floor) for sigma, floor in zip(SIZES, FLOORS, strict=True)]
+    return (2 * np.pi) ** 1.5 * np.prod(sizes, axis=0)
 
 
 def unrelated(snr):

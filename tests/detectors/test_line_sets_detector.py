@@ -7,7 +7,7 @@ from astropy.table import vstack
 from museml.data.cubes import open_cube
 from museml.data.linelist import LINES
 from museml.data.spectral import to_air
-from museml.detectors import filtered_cube, set_search
+from museml.detectors import filtered_cube, set_choice, set_search
 from museml.detectors.filtered_cube import FilteredCube
 from museml.detectors.line_grid import STEP, WIDTHS, LineGrid
 from museml.detectors.line_sets import LineSetDetector
@@ -212,3 +212,12 @@ def test_a_large_cube_without_room_for_a_temporary_file_is_refused(monkeypatch):
     monkeypatch.setattr(filtered_cube.os, "posix_fallocate", full)
     with pytest.raises(OutputError, match="No space left on device; set TMPDIR"):
         FilteredCube((20, 6, 7))
+
+
+def test_kinds_of_sources_that_a_field_shows_are_expected_in_it():
+    names = [one.name for one in SETS]
+    found = [set_choice.Solution(0, names.index("Lyman alpha"), 5.0, 0.99, 0.01, 1.0, (), ())] * 20
+    before, after = set_choice.PRIOR, set_choice.shares(found)
+    assert after.sum() == pytest.approx(1)
+    assert after[names.index("Lyman alpha")] > 2 * before[names.index("Lyman alpha")]
+    assert np.all(after[[name != "Lyman alpha" for name in names]] > 0)
