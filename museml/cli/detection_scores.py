@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from museml.cli.catalog_options import open_any, read_footprint
-from museml.errors import MusemlWarning
+from museml.errors import InputError, MusemlWarning
 
 __all__ = ["score_tables"]
 
@@ -27,7 +27,7 @@ def score_tables(detections, truth, out, sdc1, sdc1_area, footprints, told, **se
     footprint = read_footprint(footprints)
     score = score_detections(found, true, footprint=footprint, **settings)
     if footprint is None:
-        _warn_of_outline(score)
+        _check_outlines(score)
     _print(score)
     challenge = _sdc1(score, raw, raw_truth, int(sdc1), sdc1_area) if sdc1 else None
     if out:
@@ -35,25 +35,37 @@ def score_tables(detections, truth, out, sdc1, sdc1_area, footprints, told, **se
         click.echo(f"tables and picture are in {out}")
 
 
-def _warn_of_outline(score):
-    """Warn if one table reaches far beyond the other."""
-    from museml.catalogs.match import inside_footprint
-    from museml.catalogs.outline import catalog_footprint
-    from museml.errors import InputError
-
+def _check_outlines(score):
+    """Warn if one table reaches far beyond the other, and refuse tables of different parts of the sky."""
     tables = {"the truth": score.truth[score.wanted], "the detections": score.detections}
+    parts = {}
     for (name, table), (other_name, other) in zip(tables.items(), reversed(tables.items()), strict=True):
-        try:
-            outline = catalog_footprint(other["ra"], other["dec"], 10 * score.settings["radius"])
-            part = 1 - inside_footprint(table, outline).mean() if len(table) else 0.0
-        except InputError:
-            continue
+        parts[name, other_name] = _part_outside(table, other, 10 * score.settings["radius"])
+    if min(parts.values()) == 1:
+        raise InputError(
+            "detections and truth must cover the same part of the sky; no row of one lies in the outline of the other; "
+            "check the files, or give the image with --footprint"
+        )
+    for (name, other_name), part in parts.items():
         if part > OUTSIDE:
             warnings.warn(
                 f"{part:.0%} of {name} lies outside the outline of {other_name}; if both have not looked at the same "
                 "part of the sky, give the image with --footprint",
                 MusemlWarning, stacklevel=2,
             )  # fmt: skip
+
+
+def _part_outside(table, other, margin):
+    """Return what part of a table lies beyond the outline of another; 0 where one has no position or no outline."""
+    from museml.catalogs.match import inside_footprint
+    from museml.catalogs.outline import catalog_footprint
+
+    try:
+        outline = catalog_footprint(other["ra"], other["dec"], margin)
+    except InputError:
+        return 0.0
+    known = inside_footprint(table)
+    return 1 - inside_footprint(table[known], outline).mean() if known.any() else 0.0
 
 
 def _print(score):

@@ -172,6 +172,7 @@ def test_empty_tables_are_fine(museml, folder):
             ("score", "found.ecsv", "far.csv", "--footprint", "image.fits"),
             "no row of the truth of 1 lies in the footprint",
         ),
+        (("score", "found.ecsv", "far.csv"), "must cover the same part of the sky"),
         (("score", "found.ecsv", "truth.fits", "--footprint", "none.fits"), "there is no file 'none.fits'"),
         (("score", "found.ecsv", "truth.fits", "--column", "flux"), "--column needs NAME=VALUE"),
         (("score", "cut.fits", "truth.fits"), "is truncated"),
