@@ -7,7 +7,7 @@ from museml.detectors.artefacts import doubt
 from museml.detectors.false_alarms import FalseAlarms
 from museml.detectors.leaf_pixels import leaf_pixels, pixels_above
 from museml.detectors.leaf_shapes import fit_shapes
-from museml.detectors.leaf_table import beams_at, measured
+from museml.detectors.leaf_table import beams_at, measured, near_edge
 from museml.detectors.leaves import find_leaves
 from museml.detectors.rms_map import beam_pixels, noise_maps, strips
 from museml.errors import DetectionFlag
@@ -77,36 +77,43 @@ class DendrogramDetector(Detector):
     def find(self, data):
         """Return the `~museml.ImageDetections` in a `~museml.data.images.ImageData`."""
         self.check_settings()
-        maps = noise_maps(data, box=self.box, adaptive=self.adaptive)
-        parts = strips(data.shape, 1)
+        maps, parts = noise_maps(data, box=self.box, adaptive=self.adaptive), strips(data.shape, 1)
         index, snr = pixels_above(data, maps, self.min_value, parts)
         area = data.beam.area(data.pixel_scale)
         leaves = find_leaves(snr, index, data.shape[1], self.min_delta, self.min_npix * area)
-        score, doubts = self._judged(data, maps, index[leaves.peak], snr[leaves.peak], parts)
+        doubts = self._doubts(data, maps, index[leaves.peak], snr[leaves.peak], parts)
+        score = snr[leaves.peak] / doubts
         kept = (snr[leaves.peak] if self.keep_artefacts else score) >= self.threshold
         if not kept.any():
             return ImageDetections.empty()
-        number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
-        pixels = leaf_pixels(data, maps, index, number[leaves.labels], kept.sum(), REACH * beam_pixels(data), parts)
-        top = leaves.peak[kept]
-        y, x = np.divmod(index[top], data.shape[1])
-        rms = maps.at(x, y)[1]
-        shapes = fit_shapes(pixels, x, y, snr[top] * rms, rms, beams_at(data, x, y), beam_pixels(data), divide=True)
+        leaves = leaves.take(kept)
+        shapes, missing = _shapes(data, maps, leaves, index, snr, parts)
         leaf, score = shapes.leaf, score[kept][shapes.leaf]
         scores = {"score": score, "n_false": self._false_alarms(data, maps, parts)(score)}
-        found = measured(data, maps, shapes, leaves.trunk[kept][leaf], pixels.missing[leaf], **scores)
+        found = measured(data, maps, shapes, leaves.trunk[leaf], missing[leaf], **scores)
         found["flags"] |= DetectionFlag.ARTEFACT * (doubts[kept][leaf] > DOUBTFUL)
         return found
 
-    def _judged(self, data, maps, place, snr, parts):
-        """Return what remains of the signal-to-noise ratio of peaks, and by what it was divided."""
+    def _doubts(self, data, maps, place, snr, parts):
+        """Return by what to divide the signal-to-noise ratio of peaks, 1 for those below the threshold."""
         doubts, high = np.ones(len(snr)), snr >= self.threshold
         y, x = np.divmod(place[high], data.shape[1])
         doubts[high] = doubt(data, maps, x, y, snr[high], parts)
-        return snr / doubts, doubts
+        return doubts
 
     def _false_alarms(self, data, maps, parts):
         index, snr = pixels_above(data, maps, DEEP, parts, sign=-1)
         peaks = snr[find_leaves(snr, index, data.shape[1]).peak]
         correlation = np.exp(-4 * np.log(2) / beam_pixels(data) ** 2)
         return FalseAlarms(np.prod(data.shape), (correlation, correlation), peaks)
+
+
+def _shapes(data, maps, leaves, index, snr, parts):
+    """Return the fitted shapes of leaves, and how many of their pixels hold no data."""
+    beam = beam_pixels(data)
+    pixels = leaf_pixels(data, maps, index, leaves.labels, len(leaves), REACH * beam, parts)
+    y, x = np.divmod(index[leaves.peak], data.shape[1])
+    rms = maps.at(x, y)[1]
+    whole = (pixels.missing == 0) & ~near_edge(data, x, y)
+    shapes = fit_shapes(pixels, x, y, snr[leaves.peak] * rms, rms, beams_at(data, x, y), beam, divide=whole)
+    return shapes, pixels.missing

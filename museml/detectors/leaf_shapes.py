@@ -79,9 +79,9 @@ def fit_shapes(pixels, x, y, peak, rms, beams, beam_size, *, divide=False):
         Form of the beam at each leaf.
     beam_size : float
         Its FWHM in pixels, the geometric mean.
-    divide : bool
-        Whether a leaf that two sources of the beam's shape fit better than one of any shape becomes two sources; the
-        second ones follow after all others.
+    divide : bool or ndarray of bool
+        Whether a leaf, or which of them, becomes two sources where two of the beam's shape fit better than one of
+        any shape; the second ones follow after all others.
 
     Returns
     -------
@@ -93,8 +93,8 @@ def fit_shapes(pixels, x, y, peak, rms, beams, beam_size, *, divide=False):
     shaped, shaped_good = scene.fit(point, np.full(len(x), 6))
     resolved = shaped_good & point_good & is_resolved(shaped, rms, beam_size)
     models, leaf = np.where(resolved[:, None], shaped, point), np.arange(len(x))
-    if divide:
-        leaf, models, resolved = scene.divided(models, point, resolved, beam_size)
+    if np.any(divide):
+        leaf, models, resolved = scene.divided(models, point, resolved, divide, beam_size)
         scene = _Scene.of(pixels.take(leaf), models[:, 1:3], rms[leaf], NEIGHBOUR * beam_size)
     fitted, good = scene.fit(models, np.where(resolved, 6, 3))
     models = np.where(good[:, None], fitted, models)
@@ -140,13 +140,13 @@ class _Scene:
             good = compiled("gaussian_fit").fit_all(*self._pixels, models, before, *self._near, free, self.limits)
         return models, good
 
-    def divided(self, models, point, resolved, beam_size):
+    def divided(self, models, point, resolved, divide, beam_size):
         """Return leaf, model and whether it is resolved of all sources: two for some leaves, see `fit_pairs`."""
         one = point.copy()
         two, gain = compiled("gaussian_fit").fit_pairs(*self._pixels, one, models, *self._near, self.rms, self.limits)
         apart = np.hypot(*(one - two)[:, 1:3].T)
         fainter = np.minimum(one[:, 0], two[:, 0])
-        split = resolved & (gain > BETTER * beam_size**2) & (apart > APART * beam_size)
+        split = divide & resolved & (gain > BETTER * beam_size**2) & (apart > APART * beam_size)
         split &= (fainter > SECOND * self.rms) & (fainter > CONTRAST * np.maximum(one[:, 0], two[:, 0]))
         models = np.where(split[:, None], one, models)
         leaf = np.append(np.arange(len(models)), np.flatnonzero(split))

@@ -8,13 +8,20 @@ from museml.detectors.leaf_shapes import axes, form
 from museml.detectors.rms_map import beam_pixels
 from museml.errors import DetectionFlag
 
-__all__ = ["beams_at", "measured"]
+__all__ = ["beams_at", "measured", "near_edge"]
 
 
 def beams_at(image, x, y):
     """Return the form of the beam in the pixels at each place."""
     angle = image.pixel_angle(x, y, image.beam.pa)
     return np.column_stack(form(image.beam.major / image.pixel_scale, image.beam.minor / image.pixel_scale, angle))
+
+
+def near_edge(image, x, y):
+    """Whether places are within a beam of the image's edge."""
+    height, width = image.shape
+    margin = beam_pixels(image)
+    return (x < margin) | (y < margin) | (x > width - 1 - margin) | (y > height - 1 - margin)
 
 
 def measured(image, maps, shapes, trunk, missing, **scores):
@@ -62,9 +69,7 @@ def measured(image, maps, shapes, trunk, missing, **scores):
 
 def _flags(image, shapes, trunk, missing):
     _, x, y = shapes.models.T[:3]
-    height, width = image.shape
-    margin = beam_pixels(image)
-    edge = (x < margin) | (y < margin) | (x > width - 1 - margin) | (y > height - 1 - margin)
+    edge = near_edge(image, x, y)
     blend = np.bincount(trunk)[trunk] > 1
     flags = DetectionFlag.EDGE * edge + DetectionFlag.MASKED * (missing > 0) + DetectionFlag.BLEND * blend
     return flags + DetectionFlag.FIT_FAILED * shapes.failed

@@ -34,6 +34,16 @@ class Leaves:
     def __len__(self):
         return len(self.peak)
 
+    def take(self, kept):
+        """Return some of the leaves, numbered anew.
+
+        Parameters
+        ----------
+        kept : ndarray of bool, shape (leaves,)
+        """
+        number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last one is for the label -1
+        return Leaves(number[self.labels], self.peak[kept], self.trunk[kept], self.level[kept])
+
 
 def find_leaves(values, index, columns, min_delta=0.0, min_npix=0):
     """Find the leaves among the pixels of an image that are above a minimum value.
