@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import radio_scores as scores
 from astropy.table import Table
-from radio_cost import ask, rivals_python
+from radio_cost import ask, ask_all, rivals_python
 from radio_fields import FIELDS, SEEDS, make_field, make_mosaic
 from radio_figure import draw
 from radio_readable import READABLE
@@ -75,16 +75,24 @@ class Bench:
 
     def fields(self):
         """Compare on fields without artefacts, with mild and strong ones, and with steeper counts."""
+        for finder in self._own():
+            pairs = [(field.path, self._path(finder, field)) for field in self._all_fields()]
+            pairs = [pair for pair in pairs if not (self.keep and pair[1].exists())]
+            if pairs:
+                ask_all(finder, pairs)
+                print(f"{finder}: {len(pairs)} fields", flush=True)
+        self.keep = True
         self.write("radio_fields", self._field_rows())
 
+    def _all_fields(self):
+        return [make_field(name, seed, self.work) for seed in self.seeds for name in self.names]
+
     def _field_rows(self):
-        for seed in self.seeds:
-            for name in self.names:
-                field = make_field(name, seed, self.work)
-                for finder in self.finders:
-                    for label, rows in self.lists(finder, field):
-                        result = {} if rows.meta["failed"] else scores.field_scores(field, rows)
-                        yield {"field": name, "finder": label, "seed": seed, **result, **rows.meta}
+        for field in self._all_fields():
+            for finder in self.finders:
+                for label, rows in self.lists(finder, field):
+                    result = {} if rows.meta["failed"] else scores.field_scores(field, rows)
+                    yield {"field": field.name, "finder": label, "seed": field.seed, **result, **rows.meta}
 
     def tree(self):
         """Compare the tree alone with that of astrodendro."""
@@ -105,7 +113,7 @@ class Bench:
         return [finder for finder in self.finders if finder in OWN]
 
     def _cost(self, finder, side):
-        cost = ask(finder, make_mosaic(self.work, side), self.work / "cost.ecsv", "count", None).meta
+        cost = ask(finder, make_mosaic(self.work, side), self.work / "cost.ecsv", None).meta
         print(finder, side, cost, flush=True)
         return {"finder": finder, "side": side, **cost}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from astropy.table import Table
 from radio_rivals import RIVALS
 
-__all__ = ["ask", "rivals_python"]
+__all__ = ["ask", "ask_all", "rivals_python"]
 
 RIVAL = Path(__file__).with_name("radio_rivals.py")
 LIMIT = 3600  # seconds on a clock after which a finder counts as failed
@@ -22,7 +22,7 @@ def rivals_python():
     return os.environ.get("RADIO_RIVALS_PYTHON")
 
 
-def ask(finder, path, answer, measure=None, limit=LIMIT):
+def ask(finder, path, answer, limit=LIMIT):
     """Return a finder's answer; its ``meta`` has the cost, and under ``failed`` why there is no answer.
 
     Parameters
@@ -33,12 +33,33 @@ def ask(finder, path, answer, measure=None, limit=LIMIT):
         The image.
     answer : path
         Where the answer is kept.
-    measure : str
-        What is told of the answer of museml's: everything by default, or only its length ('count').
     """
     python, script = (rivals_python(), RIVAL) if finder in RIVALS else (sys.executable, __file__)
-    command = [python, "-W", "ignore", str(script), finder, str(path), str(answer), *([measure] if measure else [])]
-    cost = _run(command, limit)
+    cost = _run([python, "-W", "ignore", str(script), finder, str(path), str(answer)], limit)
+    return _keep(cost, answer)
+
+
+def ask_all(finder, pairs):
+    """Let a detector of museml answer to several images in one process; the cost of starting is in that of the first.
+
+    Parameters
+    ----------
+    finder : str
+        Its name.
+    pairs : list of (path, path)
+        Images, and where the answers are kept.
+    """
+    words = [str(path) for pair in pairs for path in pair]
+    done = subprocess.run([sys.executable, "-W", "ignore", __file__, finder, *words], capture_output=True, text=True)
+    costs = [json.loads(line) for line in done.stdout.splitlines()[-len(pairs) :]]
+    if done.returncode or len(costs) != len(pairs):
+        raise RuntimeError(f"{finder} failed: {done.stderr[-1500:]}")
+    for (_, answer), cost in zip(pairs, costs, strict=True):
+        _keep(cost, answer)
+
+
+def _keep(cost, answer):
+    """Put the cost beside the answer."""
     table = Table(names=["ra", "dec"]) if cost["failed"] else Table.read(answer, format="ascii.ecsv")
     table.meta = cost
     table.write(answer, format="ascii.ecsv", overwrite=True)
@@ -56,18 +77,18 @@ def _run(command, limit):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def main(finder, path, answer, measure=None):
-    """Run a detector of museml in this process and print its cost as JSON."""
+def main(finder, *words):
+    """Run a detector of museml in this process on images and print the cost of each as JSON."""
     import museml
 
-    before, cpu, wall = _peak(), _cpu(), time.perf_counter()
-    table = museml.get_detector(finder, "image").detect(path)
-    cost = {"cpu_s": _cpu() - cpu, "wall_s": time.perf_counter() - wall, "peak_mib": _peak(), "start_mib": before}
-    cost |= {"rows": len(table), "failed": ""}
-    table = Table(table[:0] if measure == "count" else table)
-    table.meta = {}
-    table.write(answer, format="ascii.ecsv", overwrite=True)
-    print(json.dumps(cost))
+    before, detector = _peak(), museml.get_detector(finder, "image")
+    for path, answer in zip(words[::2], words[1::2], strict=True):
+        cpu, wall = _cpu(), time.perf_counter()
+        table = Table(detector.detect(path))
+        cost = {"cpu_s": _cpu() - cpu, "wall_s": time.perf_counter() - wall, "peak_mib": _peak(), "start_mib": before}
+        table.meta = {}
+        table.write(answer, format="ascii.ecsv", overwrite=True)
+        print(json.dumps(cost | {"rows": len(table), "failed": ""}), flush=True)
 
 
 def _cpu():

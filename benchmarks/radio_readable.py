@@ -16,7 +16,7 @@ def _fields(rows):
             "field": field, "finder": finder, "fields": _count(part, done),
             "reliability": _rate(rate(real, real + false)), "completeness": _rate(rate(found, wanted)),
             "F1": _rate(f1_rate(real, false, wanted - found)), "real / false / missed": f"{real} / {false} / "
-            f"{wanted - found}", "CPU-s": _mean(done, "cpu_s", 1), "peak MiB": _mean(done, "peak_mib", 0),
+            f"{wanted - found}", "CPU-s": _median(done, "cpu_s", 1), "peak MiB": _median(done, "peak_mib", 0),
         }  # fmt: skip
 
 
@@ -95,6 +95,11 @@ def _sum(part, name):
 def _mean(part, name, digits):
     values = [float(row[name]) for row in part if row.get(name)]
     return f"{np.nanmean(values):.{digits}f}" if values else ""
+
+
+def _median(part, name, digits):
+    values = [float(row[name]) for row in part if row.get(name)]
+    return f"{np.median(values):.{digits}f}" if values else ""
 
 
 def _rate(value):

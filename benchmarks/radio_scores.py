@@ -12,10 +12,7 @@ from museml.catalogs.score import score_detections
 __all__ = ["ORDER", "RESULTS", "at_reliability", "field_scores", "merged", "score", "write"]
 
 RESULTS = Path(__file__).parent / "results"
-ORDER = (
-    "dendrogram", "patches", "joint", "joint, low", "PyBDSF", "PyBDSF, Gaussians", "Aegean", "sep", "photutils",
-    "astrodendro",
-)  # fmt: skip
+ORDER = ("dendrogram", "patches", "joint", "PyBDSF", "PyBDSF, Gaussians", "Aegean", "sep", "photutils", "astrodendro")
 RADIUS = 6.0  # arcsec
 BRIGHT = 10.0  # S/N of those whose fluxes, positions and sizes are compared
 RELIABILITY = 0.95  # at which the completeness of faint ones is compared
