@@ -57,7 +57,7 @@ def _second(name, ours, radius, told, only):
     from museml.catalogs.outline import catalog_footprint
     from museml.catalogs.reference import query_reference
 
-    if Path(name).exists() or Path(name).suffix:
+    if "://" not in name and (Path(name).exists() or Path(name).suffix):
         return open_any(name, told, only)
     around = catalog_footprint(ours["ra"], ours["dec"], radius)
     fetched = query_reference(name, *around.centre, around.reach + radius / 3600)

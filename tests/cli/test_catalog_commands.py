@@ -85,10 +85,11 @@ def test_match_fetches_catalogues(museml, folder, monkeypatch):
         return reference.open_catalog(folder / "truth.fits")
 
     monkeypatch.setattr(reference, "query_reference", fetch)
-    result = museml("match", "found.ecsv", "lotss-dr2")
-    assert result.exit_code == 0, result.output
-    assert asked[0][0] == "lotss-dr2"
-    assert 0.2 < asked[0][1] < 0.35
+    for name in ("lotss-dr2", "https://vo.example/cone/scs.xml"):
+        result = museml("match", "found.ecsv", name)
+        assert result.exit_code == 0, result.output
+        assert asked[-1][0] == name
+        assert 0.2 < asked[-1][1] < 0.35
 
 
 def test_score_prints_and_writes(museml, folder):
