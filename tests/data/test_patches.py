@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from museml.data.images import open_image
 from museml.data.beam_frame import BeamFrame, beam_frame
+from museml.data.images import open_image
 from museml.data.patches import components_of, encode, open_patches, patch_batch, unpack
 from museml.errors import InputError
 from museml.simulation.fields import simulate_field
@@ -31,7 +31,8 @@ def test_of_three_components_near_a_cell_the_two_nearest_are_kept():
 def test_sides_are_filled_up_with_nothing():
     batch = patch_batch(np.ones((1, 20, 33)))
     assert batch.values.shape == (1, 32, 48, 1)
-    assert batch.mask[0, 20:].all() and not batch.mask[0, :20, :33].any()
+    assert batch.mask[0, 20:].all()
+    assert not batch.mask[0, :20, :33].any()
 
 
 def test_what_are_no_patches_is_refused():
