@@ -74,6 +74,8 @@ class PatchesDetector(Detector):
 def described(image, maps, boxes, trunk=None):
     """Return boxes as `~museml.ImageDetections`; what is fitted to the image is told of them.
 
+    Those of which the fit leaves nothing are left out.
+
     Parameters
     ----------
     image : `~museml.data.images.ImageData`
@@ -88,7 +90,8 @@ def described(image, maps, boxes, trunk=None):
         return ImageDetections.empty()
     shapes, missing = fit_boxes(image, maps, boxes)
     scores = {"score": boxes.logit, "n_false": np.cumsum(1 - boxes.p_real), "p_real": boxes.p_real}
-    return measured(image, maps, shapes, linked(boxes.corners, trunk), missing, **scores)
+    detections = measured(image, maps, shapes, linked(boxes.corners, trunk), missing, **scores)
+    return detections[np.asarray(detections["peak"]) > 0]
 
 
 def linked(corners, trunk=None):
