@@ -129,13 +129,14 @@ class Bench:
         for field in real_fields(data_folder()):
             for finder in self.finders:
                 for label, answer in self.lists(finder, field):
-                    rows.setdefault((field.name, label), []).append(real_scores(field, answer))
+                    if not answer.meta["failed"]:
+                        rows.setdefault((field.name, label), []).append(real_scores(field, answer))
         for (images, finder), part in rows.items():
             ratios = np.concatenate([row.pop("ratios") for row in part])
             total = {name: sum(row[name] for row in part) for name in part[0]}
-            detections = total["real"] + total["false"]
-            yield {"images": images, "finder": finder, **total, "detections": detections, "bright": len(ratios),
-                   "flux_ratio": float(np.nanmedian(ratios)) if len(ratios) else np.nan}  # fmt: skip
+            total |= {"detections": total["real"] + total["false"], "bright": len(ratios)}
+            ratio = float(np.nanmedian(ratios)) if len(ratios) else np.nan
+            yield {"field": images, "finder": finder, "images": len(part), **total, "flux_ratio": ratio}
 
     def figure(self):
         """Draw completeness and reliability against S/N, for the documentation."""

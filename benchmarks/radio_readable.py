@@ -64,13 +64,13 @@ def _tree(rows):
 
 def _real(rows):
     """Agreement with catalogues of real and of others' simulated images, over the images of a set."""
-    for (images, finder), part in _groups(rows, "images", "finder"):
-        found, wanted, detections = (_sum(part, name) for name in ("found", "wanted", "detections"))
+    for row in rows:
+        found, wanted, detections = (int(row[name]) for name in ("found", "wanted", "detections"))
         yield {
-            "images": images, "finder": finder,
+            "images": f"{row['field']}, {row['images']}", "finder": row["finder"],
             "recall": f"{_rate(rate(found, wanted))}, {found} of {wanted}",
             "precision": f"{_rate(rate(found, detections))}, {found} of {detections}",
-            "flux ratio": part[0]["flux_ratio"], "bright": part[0]["bright"],
+            "flux ratio": f"{float(row['flux_ratio']):.3f}", "bright": row["bright"],
         }  # fmt: skip
 
 

@@ -79,6 +79,7 @@ def aegean(path):
     ``numpy.linalg.linalg.LinAlgError``; it is given that name.
     """
     np.linalg.linalg = np.linalg
+    path = _flat(path)
     from AegeanTools.BANE import filter_image
     from AegeanTools.source_finder import SourceFinder
 
@@ -190,6 +191,17 @@ def _read(path):
     celestial = WCS(header).celestial.to_header()
     celestial.update({name: header[name] for name in ("BMAJ", "BMIN", "CDELT2")})
     return np.nan_to_num(image), celestial
+
+
+def _flat(path):
+    """Return the path of an image of two axes: the image itself, or a copy without the others."""
+    with fits.open(path) as hdus:
+        if hdus[0].header["NAXIS"] == 2:
+            return path
+        header = WCS(hdus[0].header).celestial.to_header()
+        header.update({name: hdus[0].header[name] for name in ("BMAJ", "BMIN", "BPA", "BUNIT")})
+        fits.writeto("flat.fits", np.squeeze(hdus[0].data), header)
+    return Path("flat.fits")
 
 
 def _beam_area(header):
