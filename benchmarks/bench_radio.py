@@ -45,7 +45,7 @@ class Bench:
     def __init__(self, options):
         self.work, self.results, self.seeds = options.work, options.results, options.seeds
         self.keep, self.names, self.sides = options.keep, options.fields, options.sides
-        self.finders = options.finders or [*OWN, *_installed()]
+        self.finders, self.no_more = options.finders or [*OWN, *_installed()], options.no_more
 
     def answer(self, finder, field):
         """Return a finder's answer to a field; those of the others, and all with --keep, are asked for once."""
@@ -75,7 +75,7 @@ class Bench:
 
     def fields(self):
         """Compare on fields without artefacts, with mild and strong ones, and with steeper counts."""
-        for finder in self._own():
+        for finder in [] if self.no_more else self._own():
             pairs = [(field.path, self._path(finder, field)) for field in self._all_fields()]
             pairs = [pair for pair in pairs if not (self.keep and pair[1].exists())]
             if pairs:
@@ -89,7 +89,7 @@ class Bench:
 
     def _field_rows(self):
         for field in self._all_fields():
-            for finder in self.finders:
+            for finder in (name for name in self.finders if not self.no_more or self._path(name, field).exists()):
                 for label, rows in self.lists(finder, field):
                     result = {} if rows.meta["failed"] else scores.field_scores(field, rows)
                     yield {"field": field.name, "finder": label, "seed": field.seed, **result, **rows.meta}
@@ -190,6 +190,7 @@ def main():
     parser.add_argument("--fields", nargs="+", choices=list(FIELDS), default=list(FIELDS))
     parser.add_argument("--sides", nargs="+", type=int, default=[10000, 20000], help="of the mosaics")
     parser.add_argument("--keep", action="store_true", help="keep museml's own answers too")
+    parser.add_argument("--no-more", action="store_true", help="ask for no answers to fields, score those there are")
     parser.add_argument("--work", type=Path, default=Path("radio_work"), help="folder for fields and answers")
     parser.add_argument("--results", type=Path, default=scores.RESULTS, help="folder for tables")
     options = parser.parse_args()
