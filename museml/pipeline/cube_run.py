@@ -12,6 +12,7 @@ from mpdaf.obj import Cube
 from mpdaf.sdetect import Source, SourceList
 
 from museml._version import __version__
+from museml.catalogs.agreement import agreed
 from museml.catalogs.summary import SourceTable, summarise
 from museml.classification import Classifier
 from museml.data.cubes import CubeData, cube_name, open_cube
@@ -100,7 +101,7 @@ class _CubeRun:
         self._progress.more(2 * len(numbers) + 2)
         if numbers:
             self._extract(detections, numbers)
-        predictions = self._classify(numbers)
+        predictions = agreed(self._classify(numbers), detections)
         if numbers:
             self._write_sources(numbers, predictions)
         table = self._write_catalog(detections, predictions, numbers)
