@@ -8,6 +8,7 @@ __all__ = ["fit_all", "fit_pairs"]
 STEPS = 30  # most steps of a fit
 TURNS = 30  # most turns in which two models are fitted
 DONE = 1e-4  # relative fall of chi squared at which a fit ends
+WIDEST = 2.0  # greatest FWHM, in units of the extent of the pixels that a source is fitted to
 
 
 @njit(cache=True)
@@ -58,7 +59,7 @@ def _fit(x, y, values, model, free, limits):
     """Improve one model in place; whether that came to an end within the limits."""
     if len(values) < free:
         return False
-    damping, chi = 1e-2, _chi(x, y, values, model)
+    damping, chi, least = 1e-2, _chi(x, y, values, model), _least(model, limits)
     for _ in range(STEPS):
         matrix, slope = _normal(x, y, values, model, free)
         better = False
@@ -69,14 +70,14 @@ def _fit(x, y, values, model, free, limits):
                 damped[k, k] += 1e-300
             trial = model.copy()
             trial[:free] += _solve(damped, slope.copy())
-            if _possible(trial, limits):
+            if _possible(trial, limits, least):
                 trial_chi = _chi(x, y, values, trial)
                 if trial_chi <= chi:
                     better = True
                     break
             damping *= 5
         if not better:
-            return _possible(model, limits)
+            return _possible(model, limits, least)
         model[:] = trial
         fall, chi = chi - trial_chi, trial_chi
         damping = max(damping / 10, 1e-7)
@@ -86,10 +87,23 @@ def _fit(x, y, values, model, free, limits):
 
 
 @njit(cache=True)
-def _possible(model, limits):
-    """Whether a model is a Gaussian with its peak within the limits."""
+def _possible(model, limits, least):
+    """Whether a model is a Gaussian with its peak within the limits, and not wider than is told by `_least`."""
     inside = limits[0] <= model[1] <= limits[1] and limits[2] <= model[2] <= limits[3]
-    return inside and model[3] > 0 and model[5] > 0 and model[3] * model[5] > model[4] ** 2
+    return inside and model[3] > 0 and model[5] > 0 and _flattest(model) >= least
+
+
+@njit(cache=True)
+def _least(model, limits):
+    """Return the least curvature of a fit, without which pixels on a slope would make needles of it."""
+    extent = WIDEST * (max(limits[1] - limits[0], limits[3] - limits[2]) + 1)
+    return min(4 * np.log(2) / extent**2, _flattest(model))
+
+
+@njit(cache=True)
+def _flattest(model):
+    """Return the curvature along the major axis."""
+    return (model[3] + model[5]) / 2 - np.hypot((model[3] - model[5]) / 2, model[4])
 
 
 @njit(cache=True)
