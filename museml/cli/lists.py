@@ -1,5 +1,6 @@
 """Lists of detections on their way out: the files asked for, and what the terminal shows."""
 
+import os
 from pathlib import Path
 
 import click
@@ -45,7 +46,7 @@ def check_lists(paths):
 
 
 def list_files(names, outs, formats):
-    """Return the files of each list by its name: those given, or for several lists those in the folder given.
+    """Return the files of each list by its name: those given, or those in the folder given, as for several lists.
 
     Raises
     ------
@@ -58,16 +59,22 @@ def list_files(names, outs, formats):
         raise SettingError("data of the same name would overwrite each other's lists; detect in them one by one")
     if not outs:
         return {name: [] for name in names}
-    if len(names) == 1:
+    if len(names) == 1 and not any(_is_folder(out) for out in outs):
+        if formats:
+            raise SettingError(f"--format is for a folder; {outs[0]!r} has its format from its suffix; leave it out")
         return {names[0]: [Path(out) for out in outs]}
     if len(outs) > 1 or Path(outs[0]).suffix.lower() in (*LIST_FORMATS.values(), ".fit", ".xml"):
         raise SettingError(
-            f"the output of several cubes or images must be a folder; {outs[-1]!r} has the suffix of a table, or is a "
-            "second one; name one folder, and choose formats with --format"
+            f"the output of several cubes or images must be a folder, one for all; {outs[-1]!r} has the suffix of a "
+            "list, or is a second one; name one folder, and choose formats with --format"
         )
     make_folder(outs[0])
     suffixes = [LIST_FORMATS[format] for format in formats or ("fits",)]
     return {name: [Path(outs[0]) / f"{name}-detections{suffix}" for suffix in suffixes] for name in names}
+
+
+def _is_folder(out):
+    return out.endswith(("/", os.sep)) or Path(out).is_dir()
 
 
 def write_list(table, path, as_catalog=False):

@@ -69,6 +69,12 @@ def test_a_picture_is_beside_each_list(shell, images, tmp_path):
         assert (tmp_path / "out" / f"{name}-detections.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_one_image_may_go_into_a_folder(shell, images, tmp_path):
+    for out in (f"{tmp_path}/new/", tmp_path / "new"):
+        assert shell(images[0][0], "-o", out, "--format", "casa").exit_code == 0
+        assert os.listdir(tmp_path / "new") == ["left-detections.crtf"]
+
+
 def test_a_table_for_mpdaf(shell, images, tmp_path):
     assert shell(images[0][0], "-o", tmp_path / "found.fits", "--mpdaf").exit_code == 0
     assert Catalog.read(str(tmp_path / "found.fits")).colnames[:4] == ["ID", "source", "RA", "DEC"]
@@ -132,6 +138,7 @@ def test_an_image_without_sources_makes_an_empty_table(shell, images, tmp_path):
         (["{left}", "-o", "{out}.txt"], r"\.crtf; .* has '\.txt'"),
         (["{left}", "{right}", "-o", "{out}.reg"], "must be a folder"),
         (["{left}", "{right}", "-o", "{out}", "-o", "{out}2"], "must be a folder"),
+        (["{left}", "-o", "{out}.fits", "--format", "ds9"], "--format is for a folder"),
         (["{left}", "{left}", "-o", "{out}"], "data of the same name"),
         (["{left}", "-o", "{out}.fits", "--beam", "wide"], "one number or three"),
         (["{left}", "-o", "{out}.fits", "--unit", "feet"], "one of brightness"),
