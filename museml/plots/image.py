@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.colors import AsinhNorm
 from matplotlib.patches import Ellipse, Rectangle
 
+from museml.catalogs.match import check_columns
 from museml.data.images import open_image
 from museml.detectors.rms_map import noise_maps
 from museml.errors import MusemlWarning, SettingError
@@ -74,8 +75,13 @@ def plot_image(
     ------
     SettingError
         If the position or the source is not in the image or the catalogue.
+    InputError
+        If the image cannot be used, or a catalogue has no positions.
     """
     image = open_image(image)
+    for table, name in zip((catalog, reference), names, strict=True):
+        if table is not None:
+            check_columns(table, ("ra", "dec"), f"catalogue {name!r}")
     at, size = _target(image, catalog, at, source, size)
     window = choose_window(image, at, size, PIXELS)
     values = read_binned(image, window)

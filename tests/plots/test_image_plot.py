@@ -7,7 +7,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.text import Text
 
 from museml.data.images import open_image
-from museml.errors import DetectionFlag, MusemlWarning, OutputError, SettingError
+from museml.errors import DetectionFlag, InputError, MusemlWarning, OutputError, SettingError
 from museml.plots import window as windows
 from museml.plots.figures import save_figure
 from museml.plots.image import plot_image
@@ -180,6 +180,11 @@ def test_a_catalogue_of_another_field_is_told():
 def test_what_cannot_be_shown_is_told(arguments, text):
     with pytest.raises(SettingError, match=text):
         plot_image(make_hdu(), **arguments)
+
+
+def test_catalogues_need_positions():
+    with pytest.raises(InputError, match="needs the column 'dec'"):
+        plot_image(make_hdu(), Table({"ra": [150.0]}))
 
 
 def test_unknown_sources_and_contours_of_averaged_pixels_are_told(monkeypatch):
