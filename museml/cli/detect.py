@@ -18,7 +18,7 @@ DEGREES = 6 / 3600  # beam of a list that does not tell it
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option(
     "--output", "-o", "outs", multiple=True, metavar="OUT",
-    help="Table (.fits, .ecsv, .vot) or regions (.reg: DS9, .crtf: CASA); repeatable. Or a folder, as for several DATA.",
+    help="Table (.fits, .ecsv, .vot) or regions (.reg: DS9, .crtf: CASA); repeatable. Or a folder, as for many DATA.",
 )  # fmt: skip
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(list(LIST_FORMATS)),
