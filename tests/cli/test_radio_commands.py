@@ -248,7 +248,7 @@ def test_a_reference_elsewhere_has_a_picture_but_no_score(folder):
     assert "museml: warning: no row of" in result.stderr
     assert result.exit_code == 0
     assert "must overlap" in refused("match", "found.fits", "reference.fits")
-    assert "outside the outline" in shell("score", "found.fits", "reference.fits").stderr
+    assert "cover the same part of the sky" in shell("score", "found.fits", "reference.fits").stderr
 
 
 @pytest.mark.parametrize(
