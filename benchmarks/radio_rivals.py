@@ -30,6 +30,7 @@ PACKAGES = {
     "astrodendro": "astrodendro",
 }
 SEED, FLOOD = 5.0, 4.0  # sigma of the peak, and down to which an island grows: those of the LoTSS call of PyBDSF
+FINE = 8.0  # pixels of a beam
 MESH = 64  # pixels of the background's mesh, where a finder has no setting of its own
 LOTSS = {
     "thresh_isl": FLOOD,
@@ -76,15 +77,19 @@ def aegean(path):
     """Run BANE and Aegean with their default settings, on one core.
 
     Aegean 2.3.5 stops with an AttributeError under numpy 2 where a fit has a singular matrix, since it catches
-    ``numpy.linalg.linalg.LinAlgError``; it is given that name.
+    ``numpy.linalg.linalg.LinAlgError``; it is given that name. Where a beam has many pixels its fits with the noise's
+    covariance end far from the sources; there it is told not to use that (its option ``--nocov``).
     """
     np.linalg.linalg = np.linalg
     path = _flat(path)
+    header = fits.getheader(path)
+    fine = header["BMIN"] / header["CDELT2"] > FINE
     from AegeanTools.BANE import filter_image
     from AegeanTools.source_finder import SourceFinder
 
     filter_image(str(path), "bane", cores=1)
-    settings = {"rmsin": "bane_rms.fits", "bkgin": "bane_bkg.fits", "innerclip": SEED, "outerclip": FLOOD}
+    settings = {"rmsin": "bane_rms.fits", "bkgin": "bane_bkg.fits", "innerclip": SEED, "outerclip": FLOOD,
+                "docov": not fine}  # fmt: skip
     found = SourceFinder().find_sources_in_image(str(path), **settings, cores=1, progress=False)
     names = {"ra": "ra", "dec": "dec", "peak": "peak_flux", "flux": "int_flux", "rms": "local_rms", "pa": "pa"}
     names |= {"major": "a", "minor": "b"}
