@@ -30,7 +30,8 @@ class DendrogramDetector(Detector):
     min_value : float
         Level down to which the tree grows, in units of the local rms.
     min_delta : float
-        Least height of a leaf above the place where it meets another, in units of the local rms.
+        Least height of a leaf above the place where it meets another, in units of the local rms; no more than
+        ``threshold`` is above ``min_value``, so that every peak above the threshold may be alone.
     min_npix : float
         Least area of a leaf, in beams.
     box : float
@@ -48,9 +49,9 @@ class DendrogramDetector(Detector):
     def __init__(
         self,
         *,
-        threshold=4.4,
-        min_value=3.0,
-        min_delta=1.0,
+        threshold=4.5,
+        min_value=2.5,
+        min_delta=2.0,
         min_npix=0.2,
         box=10.0,
         adaptive=True,
@@ -66,9 +67,9 @@ class DendrogramDetector(Detector):
 
     def check_settings(self):
         """Raise `~museml.errors.SettingError` where a setting breaks a rule."""
-        check_number("min_value", self.min_value, 0.5, example=3.0)
-        check_number("threshold", self.threshold, self.min_value, example=max(4.4, self.min_value))
-        check_number("min_delta", self.min_delta, 0, example=1.0)
+        check_number("min_value", self.min_value, 0.5, example=2.5)
+        check_number("threshold", self.threshold, self.min_value, example=max(4.5, self.min_value))
+        check_number("min_delta", self.min_delta, 0, example=2.0)
         check_number("min_npix", self.min_npix, 0, example=0.2)
         check_number("box", self.box, 2, example=10.0)
         check_flag("adaptive", self.adaptive)
@@ -80,7 +81,8 @@ class DendrogramDetector(Detector):
         maps, parts = noise_maps(data, box=self.box, adaptive=self.adaptive), strips(data.shape, 1)
         index, snr = pixels_above(data, maps, self.min_value, parts)
         area = data.beam.area(data.pixel_scale)
-        leaves = find_leaves(snr, index, data.shape[1], self.min_delta, self.min_npix * area)
+        delta = min(self.min_delta, self.threshold - self.min_value)
+        leaves = find_leaves(snr, index, data.shape[1], delta, self.min_npix * area)
         doubts = self._doubts(data, maps, index[leaves.peak], snr[leaves.peak], parts)
         score = snr[leaves.peak] / doubts
         kept = (snr[leaves.peak] if self.keep_artefacts else score) >= self.threshold

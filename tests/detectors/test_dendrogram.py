@@ -181,7 +181,7 @@ def test_nothing_found_is_an_empty_table(values):
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
-    [("threshold", 2.0, "threshold must be a number from 3"), ("min_value", 0, "min_value must be a number from 0.5"),
+    [("threshold", 2.0, "threshold must be a number from 2.5"), ("min_value", 0, "min_value must be a number from 0.5"),
      ("min_delta", -1, "min_delta must be"), ("min_npix", "few", "min_npix must be"), ("box", 1, "box must be"),
      ("adaptive", 1, "adaptive must be true or false"), ("keep_artefacts", None, "keep_artefacts must be true")],
 )  # fmt: skip
