@@ -4,21 +4,32 @@ from astropy import units as u
 
 __all__ = ["read_frequency"]
 
-KEYWORDS = ("RESTFRQ", "RESTFREQ", "FREQ", "OBSFREQ", "CRVALFREQ")
+KEYWORDS = ("RESTFRQ", "RESTFREQ", "FREQ", "OBSFREQ")
 AXES = range(1, 10)
 
 
 def read_frequency(header):
-    """Return the frequency in Hz that a FITS header tells: by an axis FREQ, else by RESTFRQ and the like; or None."""
-    for axis in AXES:
-        if str(header.get(f"CTYPE{axis}", "")).upper().startswith("FREQ"):
-            return _on_axis(header, axis)
-    told = [header[name] for name in KEYWORDS if isinstance(header.get(name), (int, float)) and header[name] > 0]
-    return float(told[0]) if told else None
+    """Return the frequency in Hz that a FITS header tells, or None.
+
+    It is that of an axis FREQ, or else of RESTFRQ and the like; what is no positive frequency counts as not told.
+    """
+    told = [_on_axis(header, axis) for axis in AXES if str(header.get(f"CTYPE{axis}", "")).upper().startswith("FREQ")]
+    told += [_in_hertz(header[name]) for name in KEYWORDS if name in header]
+    return next(filter(None, told), None)
 
 
 def _on_axis(header, axis):
     """Return the frequency of the first pixel on an axis."""
-    first = header.get(f"CRVAL{axis}", 0) + (1 - header.get(f"CRPIX{axis}", 1)) * header.get(f"CDELT{axis}", 1)
-    unit = u.Unit(str(header.get(f"CUNIT{axis}", "")).strip() or "Hz")
-    return float(u.Quantity(first, unit).to_value(u.Hz)) if first > 0 else None
+    try:
+        steps = (1 - header.get(f"CRPIX{axis}", 1)) * header.get(f"CDELT{axis}", 1)
+        return _in_hertz(header.get(f"CRVAL{axis}", 0) + steps, str(header.get(f"CUNIT{axis}", "")).strip() or "Hz")
+    except TypeError:
+        return None
+
+
+def _in_hertz(value, unit="Hz"):
+    try:
+        frequency = float(u.Quantity(value, unit).to_value(u.Hz))
+    except (TypeError, ValueError):
+        return None
+    return frequency if 0 < frequency < float("inf") else None

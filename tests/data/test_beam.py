@@ -144,3 +144,17 @@ def test_frequency_is_on_an_axis_or_in_a_keyword():
     assert read_frequency(header_of(CTYPE3="FREQ", CRVAL3=1.4, CUNIT3="GHz")) == pytest.approx(1.4e9)
     assert read_frequency(header_of(RESTFRQ=144e6)) == 144e6
     assert read_frequency(header_of()) is None
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"CTYPE3": "FREQ", "CRVAL3": "high"},
+        {"CTYPE3": "FREQ", "CRVAL3": 1.4, "CUNIT3": "feet"},
+        {"CTYPE3": "FREQ", "CRVAL3": -1.0, "CUNIT3": "Hz"},
+        {"RESTFRQ": "unknown"},
+    ],
+)
+def test_what_is_no_frequency_is_none(cards):
+    assert read_frequency(header_of(**cards)) is None
+    assert read_frequency(header_of(**cards, OBSFREQ=1e9)) == 1e9
