@@ -94,6 +94,4 @@ class PredictionFlag(enum.IntFlag):
     BLEND = 256  #: two objects share the spectrum; the redshift of the second is z_2
     DISAGREES = 512  #: the classifier 'nmf' finds another redshift
     ESTIMATED_ERRORS = 1024  #: the data had no variance; errors were estimated from the scatter
-    LINE_SET = (
-        2048  #: the redshift is that of the source's set of lines in the cube; the spectrum did not show it
-    )
+    LINE_SET = 2048  #: the redshift is that of the set of lines in the cube; the spectrum did not show it
