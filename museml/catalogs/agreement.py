@@ -9,12 +9,12 @@ __all__ = ["agreed"]
 
 #: exponents of the two probabilities. Both look at the same lines, so their product would count these twice; the
 #: opinion on the set knows where in the cube the lines are, and what else is around
-CLASSIFIER, LINES = 0.2, 1.0
+CLASSIFIER, LINES = 0.2, 0.8
 UNNAMED = 0.03  # part of what an opinion leaves to others that a redshift gets that it does not name
 LEAST = 1e-4  # that an opinion leaves to others
 SAME = 2e-3  # difference in ln(1 + z) of one redshift
 ERROR = 1.5e-4  # of a set's ln(1 + z)
-NO_SET = 0.25  # of the odds, where a source without continuum has no set of lines
+NO_SET = 0.5  # of the odds, where a source without continuum has no set of lines
 RIVAL = 0.1  # a second redshift this probable, relative to the first, makes the answer ambiguous
 SUFFIXES = ("", "_2", "_3")
 EMITTERS = "galaxy", "QSO"  # classes of sources that have sets of lines

@@ -21,7 +21,7 @@ __all__ = ["JointDetector", "common_score"]
 
 NEAR = 0.75  # radius of a source in FWHM of the PSF: faint lines scatter by half of this, and gas may be displaced
 LEAST = 0.01  # smallest radius of a source, arcsec
-LEAST_P_Z = 0.5  # of sets that are taken in
+LEAST_P_Z = 0.2  # of sets that are taken in
 SLACK = 1.05  # S/N in a set over that in the list of lines, whose filter fits less well
 #: what a set tells of a line whose wing it is, and of each of its lines
 OF_WING = ("z", "p_z", "z_2", "p_z_2")
@@ -144,7 +144,9 @@ class JointDetector(Detector):
         for rows, unforeseen in ((line & ~weak, UNFORESEEN), (~line, 0.0)):
             columns = (detections[name][rows] for name in ("snr", "score"))
             answer[rows] = probability_real(*columns, evidence[rows], sky[rows], unforeseen)
-        return np.maximum(answer, _of_sets(detections, evidence))
+        of_sets = _of_sets(detections, evidence)
+        _doubt(detections, of_sets)
+        return np.maximum(answer, of_sets)
 
     def _evidence(self, data, detections):
         """Return the logarithm of the odds that the model gives; 0 where it is not asked or does not know."""
@@ -214,6 +216,14 @@ def _of_sets(detections, evidence):
     total, count = (np.bincount(number, weights=weights) for weights in (np.minimum(evidence, 0), np.ones(len(number))))
     odds = np.log(p_set / (1 - p_set)) + (total / np.maximum(count, 1))[number]
     return np.where(number > 0, expit(odds), 0.0)
+
+
+def _doubt(detections, of_sets):
+    """Lower the probabilities of redshifts as those of their sets have been."""
+    rows = np.flatnonzero(of_sets > 0)
+    ratio = of_sets[rows] / np.clip(np.ma.filled(detections["p_real"], 1)[rows], 1e-9, 1)
+    for name in ("p_z", "p_z_2"):
+        detections[name][rows] *= np.minimum(ratio, 1)
 
 
 def _merged(detections, radius):

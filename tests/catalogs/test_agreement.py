@@ -32,7 +32,7 @@ SURE = HALPHA, 0.97, LYALPHA, 0.02
 
 def test_opinions_that_agree_are_sure_and_the_error_is_the_classifiers():
     answer = agreed(redshifts((HALPHA, 0.8, LYALPHA, 0.15)), detections(SURE))
-    assert answer["p"][0] > 0.97
+    assert answer["p"][0] > 0.95
     assert answer["z"][0] == pytest.approx(HALPHA)
     assert answer["z_err"][0] == 1e-5
     assert not answer["flags"][0]
@@ -43,7 +43,7 @@ def test_a_sure_set_outweighs_the_spectrum_and_keeps_its_answer_as_the_second():
     assert answer["z"][0] == pytest.approx(HALPHA, abs=1e-6)
     assert answer["z_2"][0] == pytest.approx(LYALPHA, abs=1e-6)
     assert answer["z_err"][0] > 1e-5
-    assert answer["p"][0] > 0.8
+    assert answer["p"][0] > 0.75
     assert not answer["flags"][0] & PredictionFlag.LINE_SET
 
 
@@ -63,7 +63,7 @@ def test_a_close_rival_is_told():
 def test_without_a_set_a_source_of_lines_is_less_sure_and_one_with_continuum_is_not():
     before = redshifts(*[(0.5, 0.9, 0.7, 0.05)] * 3)
     after = agreed(before, detections(SURE, (np.nan,) * 4, "continuum"))
-    assert after["p"][1] < 0.8
+    assert after["p"][1] < 0.85
     assert after["p"][2] == before["p"][2]
     assert before["p"][1] == 0.9
 
