@@ -47,7 +47,7 @@ class PatchesDetector(Detector):
     accepts = ("image",)
     answers = ImageDetections
 
-    def __init__(self, *, model="patches", min_p_real=0.5):
+    def __init__(self, *, model="patches", min_p_real=0.9):
         self.model = model
         self.min_p_real = min_p_real
 
@@ -55,7 +55,7 @@ class PatchesDetector(Detector):
         """Raise `SettingError` where a setting breaks a rule, and `UnknownNameError` for a model that is not there."""
         if not isinstance(self.model, (str, os.PathLike)):
             raise SettingError(f"model must be the name or the file of a model, not {self.model!r}; give 'patches'")
-        check_number("min_p_real", self.min_p_real, 0, 1, example=0.5)
+        check_number("min_p_real", self.min_p_real, 0, 1, example=0.9)
         find_model(self.model)
 
     def provenance(self):

@@ -5,11 +5,12 @@ from museml import ImageDetections, get_detector
 from museml.catalogs.score import score_detections
 from museml.data.images import open_image
 from museml.detectors import patch_windows
-from museml.detectors.joint_image import UNSEEN, joint_odds
+from museml.detectors.joint_image import ODDS, UNSEEN, joint_odds
 from museml.detectors.patch_boxes import Boxes
 from museml.detectors.patches import PatchesDetector, linked
 from museml.errors import DetectionFlag, ModelError, SettingError
 from museml.simulation.fields import simulate_field
+from museml.training.joint_odds import fit_joint_odds
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,9 @@ def test_what_is_at_the_edge_is_flagged(field, found):
     assert np.array_equal(edge, np.minimum.reduce([
         found["x"], found["y"], 599 - found["x"], 499 - found["y"]
     ]) < open_image(field.hdu).beam.major / 1.5)  # fmt: skip
+
+
+def test_the_weights_of_joint_follow_from_fields(field):
+    weights = fit_joint_odds([field])
+    assert weights.shape == np.shape(ODDS)
+    assert weights[1] > 0
