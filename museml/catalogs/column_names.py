@@ -38,7 +38,7 @@ NAMES = {
     "rms": {"rms": "Jy", "isl_rms": "Jy", "islrms": "mJy", "local_rms": "Jy", "noise": "mJy", "lrmswide": "Jy"},
     "major": {"major": "arcsec", "fmaj": "arcsec", "maj": "arcsec", "a": "arcsec", "awide": "arcsec"},
     "minor": {"minor": "arcsec", "fmin": "arcsec", "min": "arcsec", "b": "arcsec", "bwide": "arcsec"},
-    "pa": {"pa": "deg", "fpa": "deg", "pawide": "deg"},
+    "pa": {"fpa": "deg", "pa": "deg", "pawide": "deg"},
     "major_err": {"major_err": "arcsec", "e_maj": "arcsec", "err_a": "arcsec"},
     "minor_err": {"minor_err": "arcsec", "e_min": "arcsec", "err_b": "arcsec"},
     "pa_err": {"pa_err": "deg", "e_pa": "deg", "err_pa": "deg"},
@@ -104,6 +104,8 @@ def with_own_names(table, names=None, units=None, only=None):
         if source is not None:
             unit = units.get(name) or table[source].unit or NAMES[name].get(source.lower(), UNITS[name])
             known[name] = _converted(table[source], name, unit)
+            if name == "ra_err" and "dec" in known.colnames and _read_unit(unit, source).is_equivalent(u.s):
+                known[name] *= np.cos(np.radians(filled(known["dec"])))
     for name in (word for word in TEXTS if word in wanted):
         source = _find_text(table, name, names)
         if source is not None:
@@ -191,6 +193,8 @@ def _factor(unit, target, name):
         unit = unit * u.beam
     if unit == u.dimensionless_unscaled:
         return 1.0
+    if target == u.arcsec and unit.is_equivalent(u.s):  # errors of right ascension, as NVSS has them; at the equator
+        return 15 * unit.to(u.s)
     if unit.is_equivalent(target):
         return unit.to(target)
     if target in (u.Jy, u.Jy / u.beam):

@@ -61,10 +61,17 @@ def test_the_tables_of_vizier_are_known():
     table = with_own_names(nvss)
     assert np.allclose([table["ra"][0], table["dec"][0], table["flux"][0]], [0.125, -10.5, 0.025])
     first = Table({"_RAJ2000": [1.0], "_DEJ2000": [2.0], "RAJ2000": ["x"], "Fint": [3.0], "Maj": [2.0], "fMaj": [6.0]})
-    assert with_own_names(first)["major"][0] == 6
+    first["PA"], first["fPA"] = [10.0], [40.0]
+    assert (with_own_names(first)["major"][0], with_own_names(first)["pa"][0]) == (6, 40)
     lotss = Table({"RAJ2000": [1.0], "DEJ2000": [2.0], "SpeakTot": [3.0], "Islrms": [0.1], "Source": ["ILT"]})
     assert with_own_names(lotss)["flux"][0] == 0.003
     assert with_own_names(lotss)["id"][0] == "ILT"
+
+
+def test_errors_of_right_ascension_in_seconds_of_time_become_arcsec_on_the_sky():
+    nvss = Table({"_RAJ2000": [1.0], "_DEJ2000": [60.0], "e_RAJ2000": [0.04], "e_DEJ2000": [0.6], "S1.4": [3.0]})
+    nvss["e_RAJ2000"].unit, nvss["e_DEJ2000"].unit = "s", "arcsec"
+    assert np.allclose([with_own_names(nvss)[name][0] for name in ("ra_err", "dec_err")], [0.3, 0.6])
 
 
 def test_names_and_units_can_be_told():
