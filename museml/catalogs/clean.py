@@ -126,14 +126,24 @@ def _duplicates(table, order, radius):
 
 def _near_bright(table, flux, order, law, bright, faint):
     """Return pairs of a bright row and a faint one inside its radius."""
-    sources = np.flatnonzero(flux >= bright)
-    radius = exclusion_radius(flux[sources], law)
+    radius = np.where(flux >= bright, exclusion_radius(flux, law), 0.0)
+    low = np.flatnonzero(flux < faint)
+    rows, others, distance = _inside(table, radius, low)
+    place = np.argsort(order)
+    kept = place[rows] < place[others]
+    return _pairs(rows[kept], others[kept], distance[kept], "near bright")
+
+
+def _inside(table, radius, others):
+    """Return pairs of a row and one of the others inside its radius, by classes of radius: a few are wide."""
     ra, dec = filled(table["ra"]), filled(table["dec"])
-    reach = max(radius.max(initial=0.0), 1e-6)
-    rows, others, distance = sky_pairs(ra[sources], dec[sources], ra, dec, reach)
-    place, bright_rows = np.argsort(order), sources[rows]
-    kept = (distance <= radius[rows]) & (flux[others] < faint) & (place[bright_rows] < place[others])
-    return _pairs(bright_rows[kept], others[kept], distance[kept], "near bright")
+    size, found = np.frexp(radius)[1], [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
+    for number in np.unique(size[radius > 0]):
+        some = np.flatnonzero((radius > 0) & (size == number))
+        rows, near, distance = sky_pairs(ra[some], dec[some], ra[others], dec[others], radius[some].max())
+        within = distance <= radius[some[rows]]
+        found.append((some[rows[within]], others[near[within]], distance[within]))
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
 def _pairs(better, worse, distance, reason):
