@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.table import vstack
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, logit
 
 from museml.catalogs.probability import UNFORESEEN, probability_real
 from museml.data.batch import Batch
@@ -18,6 +18,8 @@ __all__ = ["PREPARATION", "Sample", "fit_evidence", "list_probability", "stack_s
 
 PREPARATION = ({"step": "stretch", "scale": 1.0},)
 HEAVIEST = 8.0  # weight of a row over the mean, at most
+SUREST = 1e-9  # probabilities of the model are this far from 0 and 1, at least
+FIRST_STEPS = ((0.0, 0.0), (0.3, 0.0), (0.0, -0.5))  # of the logarithm of the scale, and of the offset
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def list_probability(sample, p_real):
         What the model says of each.
     """
     answer = np.zeros(len(sample))
-    evidence = np.log(p_real) - np.log1p(-p_real)
+    evidence = _log_odds(p_real)
     for cube in np.unique(sample.cube):
         rows = np.flatnonzero(sample.cube == cube)
         found = sample.detections[rows]
@@ -120,15 +122,20 @@ def fit_evidence(sample, p_real):
     dict
         ``scale`` and ``offset`` of its logits, for `museml.Model`.
     """
-    real, evidence = sample.labels == REAL, np.log(p_real) - np.log1p(-p_real)
+    real, evidence = sample.labels == REAL, _log_odds(p_real)
 
     def loss(parameters):
-        trusted = expit(np.exp(parameters[0]) * evidence + parameters[1]).clip(1e-9, 1 - 1e-9)
+        trusted = expit(np.exp(parameters[0]) * evidence + parameters[1])
         listed = list_probability(sample, trusted).clip(1e-6, 1 - 1e-6)
         return -np.log(np.where(real, listed, 1 - listed)).mean()
 
-    scale, offset = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-5}).x
+    options = {"xatol": 0.01, "fatol": 1e-5, "initial_simplex": FIRST_STEPS}
+    scale, offset = minimize(loss, np.zeros(2), method="Nelder-Mead", options=options).x
     return {"scale": float(np.exp(scale)), "offset": [float(offset), 0.0]}
+
+
+def _log_odds(probability):
+    return logit(np.clip(probability, SUREST, 1 - SUREST))
 
 
 def _chosen(batch, rows):

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
 from museml.detectors.lines import LineDetector
 from museml.errors import DetectionFlag
 from museml.simulation.cubes import simulate_cube
 from museml.simulation.objects import random_lines
-from museml.training.reality_samples import list_probability, stack_samples, stack_trials
+from museml.training.reality_samples import fit_evidence, list_probability, stack_samples, stack_trials
 from museml.training.reality_scores import remaining
 from museml.training.trials import REAL, run_trial
 
@@ -43,6 +44,17 @@ def test_in_a_list_bright_lines_are_probable_and_faint_peaks_are_not(sample):
     assert (probability[snr > 7] > 0.85).all()
     assert probability[snr < 4].mean() < 0.5
     assert not (np.asarray(sample.detections["flags"]) & DetectionFlag.FIT_FAILED).all()
+
+
+def test_a_biased_model_is_calibrated_also_where_it_is_certain(sample):
+    real = sample.labels == REAL
+    evidence = np.random.default_rng(0).normal(np.where(real, 1, -1), 1)  # its logarithm of the odds is twice that
+    answers = expit(2 * evidence - 1.5)
+    answers[real.argmax()] = 1.0
+    calibration = fit_evidence(sample, answers)
+    trusted = expit(calibration["scale"] * logit(answers.clip(1e-9, 1 - 1e-9)) + calibration["offset"][0])
+    errors = [abs(list_probability(sample, p).mean() - real.mean()) for p in (trusted, answers)]
+    assert errors[0] < 0.5 * errors[1]
 
 
 def test_what_remains_is_counted_at_equal_completeness():
