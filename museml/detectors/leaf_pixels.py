@@ -7,7 +7,7 @@ import numpy as np
 
 __all__ = ["LeafPixels", "leaf_pixels", "pixels_above", "read_places"]
 
-LEAVES = 20_000  # whose pixels are looked for at a time
+PAIRS = 2**22  # pixels beside leaves' pixels that are laid out at a time
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def leaf_pixels(image, maps, index, labels, number, reach, strips):
         In pixels.
     """
     owned = labels >= 0
-    leaf, place = _widened(labels[owned], index[owned], number, reach, image.shape)
+    leaf, place = _widened(labels[owned], index[owned], reach, image.shape)
     values = read_places(image, maps, place, strips)
     valid = np.isfinite(values)
     missing = np.bincount(leaf[~valid], minlength=number)
@@ -100,25 +100,24 @@ def _strip_above(image, maps, least, rows, sign):
     return index + rows.start * image.shape[1], snr[index]
 
 
-def _widened(leaf, index, number, reach, shape):
+def _widened(leaf, index, reach, shape):
     """Return leaf and place of the pixels, sorted by leaf, without repetition."""
-    order = np.argsort(leaf, kind="stable")
-    leaf, index = leaf[order], index[order]
-    edges = np.searchsorted(leaf, [*range(0, number, LEAVES), number])
-    parts = [_widened_part(leaf[a:b], index[a:b], reach, shape) for a, b in pairwise(edges)]
-    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
-
-
-def _widened_part(leaf, index, reach, shape):
-    ny, nx = shape
     steps = np.arange(-int(reach), int(reach) + 1)
     dy, dx = (step.ravel() for step in np.meshgrid(steps, steps, indexing="ij"))
-    disc = np.hypot(dx, dy) <= reach
-    y, x = np.divmod(index, nx)
-    y, x = y[:, None] + dy[disc], x[:, None] + dx[disc]
-    inside = (y >= 0) & (y < ny) & (x >= 0) & (x < nx)
-    pairs = np.broadcast_to(leaf[:, None], y.shape)[inside].astype(np.int64) * (ny * nx) + (y * nx + x)[inside]
-    return np.divmod(np.unique(pairs), ny * nx)
+    near = np.hypot(dx, dy) <= reach
+    order = np.argsort(leaf, kind="stable")
+    pieces = np.array_split(order, len(order) * near.sum() // PAIRS + 1)
+    pairs = [_pairs(leaf[piece], index[piece], dy[near], dx[near], shape) for piece in pieces]
+    return np.divmod(np.unique(np.concatenate(pairs)), shape[0] * shape[1])
+
+
+def _pairs(leaf, index, dy, dx, shape):
+    """Return the distinct pairs of leaf and place, as one number each."""
+    y, x = np.divmod(index, shape[1])
+    y, x = y[:, None] + dy, x[:, None] + dx
+    inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
+    first = np.broadcast_to(leaf[:, None], y.shape)[inside].astype(np.int64) * (shape[0] * shape[1])
+    return np.unique(first + (y * shape[1] + x)[inside])
 
 
 def read_places(image, maps, place, strips):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from museml.data.beam import Beam
 from museml.data.ellipses import deconvolve
 from museml.detection import ImageDetections
 from museml.detectors.leaf_shapes import axes, form
@@ -12,9 +13,9 @@ __all__ = ["beams_at", "measured", "near_edge"]
 
 
 def beams_at(image, x, y):
-    """Return the form of the beam in the pixels at each place."""
-    angle = image.pixel_angle(x, y, image.beam.pa)
-    return np.column_stack(form(image.beam.major / image.pixel_scale, image.beam.minor / image.pixel_scale, angle))
+    """Return the form of the beam in the pixels at each place: everywhere the same, also where north turns."""
+    beam, scale = image.beam, image.pixel_scale
+    return np.tile(form(beam.major / scale, beam.minor / scale, image.beam_angle), (len(x), 1))
 
 
 def near_edge(image, x, y):
@@ -47,7 +48,9 @@ def measured(image, maps, shapes, trunk, missing, **scores):
     ratio = major * minor / beam_pixels(image) ** 2
     rms = maps.at(x, y)[1]
     ra, dec = image.pixel_to_sky(x, y)
-    dc_major, dc_minor, dc_pa = deconvolve(major * scale, minor * scale, pa, image.beam)
+    beam = Beam(image.beam.major, image.beam.minor, image.beam_angle)
+    dc_major, dc_minor, dc_angle = deconvolve(major * scale, minor * scale, angle, beam)
+    dc_pa = image.sky_angle(x, y, dc_angle)
     north, east = np.cos(np.radians(pa)), np.sin(np.radians(pa))
     sized = np.ma.masked_array
     columns = {
@@ -61,7 +64,7 @@ def measured(image, maps, shapes, trunk, missing, **scores):
         "minor_err": sized(errors.minor * minor * scale, ~shapes.resolved),
         "pa_err": sized(np.degrees(errors.angle), ~shapes.resolved),
         "dc_major": np.where(shapes.resolved, dc_major, 0), "dc_minor": np.where(shapes.resolved, dc_minor, 0),
-        "dc_pa": np.where(shapes.resolved, dc_pa, 0), "rms": rms, "snr": peak / rms, **scores,
+        "dc_pa": np.where(shapes.resolved & (dc_major > 0), dc_pa, 0), "rms": rms, "snr": peak / rms, **scores,
         "flags": _flags(image, shapes, trunk, missing),
     }  # fmt: skip
     return ImageDetections.from_columns(columns)

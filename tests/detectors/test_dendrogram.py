@@ -102,6 +102,15 @@ def test_an_extended_source_has_its_flux_size_and_angle(pa):
     assert best["major_err"] < 0.5
 
 
+def test_the_beam_has_one_direction_in_the_image_though_north_turns_at_the_pole():
+    hdu = as_hdu(correlated_noise((80, 400), 14) + gaussian((80, 400), 380, 40, 200 * RMS, 12, 6, 30))
+    hdu.header.update(CRVAL2=89.95, CRPIX1=30, CRPIX2=40, BMAJ=12 / 3600, BMIN=6 / 3600, BPA=30)
+    best = museml.detect(hdu, "dendrogram", threshold=8)[0]
+    assert best["flux"] == pytest.approx(200 * RMS, rel=0.03)
+    assert best["dc_major"] == 0
+    assert abs((best["pa"] - 30 + 90) % 180 - 90) > 20
+
+
 def test_two_sources_in_one_peak_are_told_apart():
     values = correlated_noise((120, 120), 8)
     for x, peak in ((60, 100), (64, 60)):
