@@ -76,8 +76,9 @@ def _draw_tradeoff(axes, score):
         place = score.completeness.value, score.reliability.value
         facts = f"all of the list\ncompleteness {place[0]:.3f}\nreliability {place[1]:.3f}\nF1 {score.f1.value:.3f}"
         axes.plot(*place, "o", ms=6, color=COLOURS["second"], label=facts)
+    room = 0.06 * max(1 - min([*curve["reliability"], 1.0]), 0.01)
     axes.set(xlim=(0, 1.03), xlabel="completeness", ylabel="reliability")
-    axes.set_ylim(top=1.01)
+    axes.set_ylim(top=1 + room)
     _finish(axes, len(curve), "no column 'score'", loc="lower left")
 
 
