@@ -78,7 +78,11 @@ class DendrogramDetector(Detector):
     def find(self, data):
         """Return the `~museml.ImageDetections` in a `~museml.data.images.ImageData`."""
         self.check_settings()
-        maps, parts = noise_maps(data, box=self.box, adaptive=self.adaptive), strips(data.shape, 1)
+        return self.search(data, noise_maps(data, box=self.box, adaptive=self.adaptive))
+
+    def search(self, data, maps):
+        """Return the `~museml.ImageDetections` in an image whose `~museml.detectors.rms_map.NoiseMaps` are known."""
+        parts = strips(data.shape, 1)
         index, snr = pixels_above(data, maps, self.min_value, parts)
         area = data.beam.area(data.pixel_scale)
         delta = min(self.min_delta, self.threshold - self.min_value)
