@@ -34,7 +34,8 @@ def merge_mosaics(tables, radius=6.0, *, rank="snr", extent=0.5):
     -------
     `~astropy.table.Table`
         Of the class of the tables, the best first, with the column ``mosaic``; ``id`` and ``source`` are numbered anew.
-        Rows without a position are left out; ``meta['N_NOPOS']`` tells how many.
+        ``n_false`` is the sum over the images, so it counts twice where they overlap. Rows without a position are left
+        out; ``meta['N_NOPOS']`` tells how many.
 
     Raises
     ------
@@ -50,6 +51,9 @@ def merge_mosaics(tables, radius=6.0, *, rank="snr", extent=0.5):
     merged = merged[_order(merged, rank)]
     merged = merged[_alive(merged, radius, extent)]
     _number(merged, rank)
+    if {"score", "n_false"} <= set(merged.colnames):
+        merged["n_false"][:] = sum(_false_in(table, merged["score"]) for table in named.values() if len(table))
+    merged.meta.pop("IMAGE", None)
     merged.meta["N_NOPOS"] = lost
     return merged
 
@@ -102,6 +106,13 @@ def _same(table, radius, extent):
         near &= (rows < others) & (mosaic[rows] != mosaic[others])
         found.append(np.stack([rows[near], others[near]]))
     return np.concatenate(found, axis=1)
+
+
+def _false_in(table, score):
+    """Return the expected number of false rows in the table of one image that score at least as high."""
+    own, number = filled(table["score"]), filled(table["n_false"])
+    order = np.argsort(own)
+    return np.interp(filled(score), own[order], number[order])
 
 
 def _number(table, rank):

@@ -40,6 +40,16 @@ def test_the_order_of_the_tables_does_not_matter(tables):
         assert np.array_equal(first[name], second[name])
 
 
+def test_the_false_ones_of_all_images_add_up(tables):
+    scored = {name: table.copy() for name, table in tables.items()}
+    for table in scored.values():
+        table["score"], table["n_false"] = table["snr"], np.exp(-np.asarray(table["snr"]))
+    merged = merge_mosaics(scored, 3.0)
+    middle = (merged["score"] > 2) & (merged["score"] < 6)
+    assert np.allclose(merged["n_false"][middle], 2 * np.exp(-merged["score"][middle]), rtol=0.05)
+    assert np.all(np.diff(merged["n_false"]) >= 0)
+
+
 def test_components_of_one_source_stay_together(tables):
     merged = merge_mosaics(tables, 3.0)
     west = merged[(merged["mosaic"] == "west")]
