@@ -8,8 +8,9 @@ from museml.errors import PredictionFlag
 __all__ = ["agreed"]
 
 #: exponents of the two probabilities. Both look at the same lines, so their product would count these twice; the
-#: opinion on the set knows where in the cube the lines are, and what else is around
-CLASSIFIER, LINES = 0.2, 0.8
+#: opinion on the set knows where in the cube the lines are, and what else is around ...
+OF_LINES = 0.2, 0.8
+OF_CONTINUUM = 0.5, 0.5  # ... and only the classifier sees what the continuum tells
 UNNAMED = 0.03  # part of what an opinion leaves to others that a redshift gets that it does not name
 LEAST = 1e-4  # that an opinion leaves to others
 SAME = 2e-3  # difference in ln(1 + z) of one redshift
@@ -24,7 +25,7 @@ def agreed(predictions, detections):
     """Return redshifts that take into account what the detector knows of the sources' sets of lines.
 
     The two probabilities are pooled: each redshift that one of them names gets the product of powers of both, and so
-    does "another one", which keeps what is left. Sources without a set and without continuum are less sure
+    does "another one", which keeps what is left. The set counts for more, except in sources with continuum. Sources without a set and without continuum are less sure
     than their spectra alone say. Blends stay as the classifier has them.
 
     Parameters
@@ -55,7 +56,7 @@ def _agree(row, line, continuum):
     """Change one row."""
     opinions = _named(row, [(f"z{k}", f"p{k}") for k in SUFFIXES]), _named(line, [("z", "p_z"), ("z_2", "p_z_2")])
     if opinions[1]:
-        _write(row, _pooled(*opinions))
+        _write(row, _pooled(opinions, OF_CONTINUUM if continuum else OF_LINES))
     elif opinions[0] and not continuum:
         _weaken(row)
 
@@ -66,11 +67,12 @@ def _named(row, columns):
     return [(float(np.log1p(z)), float(p)) for z, p in pairs if np.isfinite(p)]
 
 
-def _pooled(classifier, lines):
+def _pooled(opinions, exponents):
     """Return (ln(1 + z), p, whether the classifier names it), the most probable first."""
+    classifier, lines = opinions
     places = list(classifier)
     places += [one for one in lines if all(abs(one[0] - other[0]) > SAME for other in classifier)]
-    weights = CLASSIFIER * np.log(_opinion(classifier, places)) + LINES * np.log(_opinion(lines, places))
+    weights = np.dot(exponents, [np.log(_opinion(named, places)) for named in opinions])
     p = np.exp(weights - weights.max())
     p = p[:-1] / p.sum()
     order = np.argsort(-p, kind="stable")

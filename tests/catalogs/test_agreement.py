@@ -75,3 +75,11 @@ def test_blends_and_lists_without_sets_and_other_answers_stay():
     assert agreed(plain, detections("line"))["p"][0] == 0.7
     names = Predictions.from_columns({"id": ["1"], "class": ["star"], "flags": [0]})
     assert agreed(names, detections(SURE)) is names
+
+
+def test_with_a_continuum_the_spectrum_counts_for_more():
+    lines = [detections((HALPHA, 0.9, LYALPHA, 0.02)) for _ in range(2)]
+    lines[1]["kind"] = np.array(["continuum"])
+    alone, with_continuum = (agreed(redshifts((0.5, 0.99, 0.7, 0.001)), one)["z"][0] for one in lines)
+    assert alone == pytest.approx(HALPHA)
+    assert with_continuum == pytest.approx(0.5)
