@@ -25,8 +25,9 @@ def agreed(predictions, detections):
     """Return redshifts that take into account what the detector knows of the sources' sets of lines.
 
     The two probabilities are pooled: each redshift that one of them names gets the product of powers of both, and so
-    does "another one", which keeps what is left. The set counts for more, except in sources with continuum. Sources without a set and without continuum are less sure
-    than their spectra alone say. Blends stay as the classifier has them.
+    does "another one", which keeps what is left. The set counts for more, except in sources with continuum. Sources
+    without a set and without continuum are less sure than their spectra alone say. Blends stay as the classifier has
+    them.
 
     Parameters
     ----------
