@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import radio_scores as scores
 from astropy.table import Table
-from radio_cost import ask, ask_all, rivals_python
+from radio_cost import OWN, ask, ask_all, rivals_python
 from radio_fields import FIELDS, SEEDS, make_field, make_mosaic
 from radio_figure import draw
 from radio_readable import READABLE
@@ -29,7 +29,6 @@ from radio_trees import compare
 from museml.data.images import open_image
 from museml.detectors.rms_map import noise_maps
 
-OWN = ("dendrogram", "patches", "joint")
 GAUSSIANS = "PyBDSF, Gaussians"  # a second list of the same run
 
 
@@ -62,7 +61,9 @@ class Bench:
         for seed in self.seeds:
             path = self.work / f"{name}-{seed}-{finder}.ecsv"
             if path.exists():
-                yield make_field(name, seed, self.work), _read(path)
+                answer = _read(path)
+                rows = _part(answer, "sources") if "list" in answer.colnames else answer
+                yield make_field(name, seed, self.work), rows
 
     def lists(self, finder, field):
         """Yield names and rows of the lists that a finder gives."""
@@ -107,10 +108,13 @@ class Bench:
 
     def mosaics(self):
         """Measure time and memory for large mosaics."""
-        self.write("radio_mosaics", (self._cost(finder, side) for side in self.sides for finder in self._own()))
+        self.write("radio_mosaics", (self._cost(finder, side) for side in self.sides for finder in self._plain(OWN)))
 
     def _own(self):
         return [finder for finder in self.finders if finder in OWN]
+
+    def _plain(self, finders):
+        return [finder for finder in finders if finder in self.finders and "deeper" not in finder]
 
     def _cost(self, finder, side):
         cost = ask(finder, make_mosaic(self.work, side), self.work / "cost.ecsv", None).meta
@@ -140,7 +144,7 @@ class Bench:
 
     def figure(self):
         """Draw completeness and reliability against S/N, for the documentation."""
-        draw(self, self.finders)
+        draw(self, self._plain(self.finders))
 
     def write(self, name, rows):
         """Write a table into the folder of the results, beside what is there, and the readable ones; print these."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.stats import mad_std
+from radio_cost import OWN
 from radio_fields import FIELDS
 
 from museml.catalogs.score import score_detections
@@ -12,7 +13,7 @@ from museml.catalogs.score import score_detections
 __all__ = ["ORDER", "RESULTS", "at_reliability", "field_scores", "merged", "score", "write"]
 
 RESULTS = Path(__file__).parent / "results"
-ORDER = ("dendrogram", "patches", "joint", "PyBDSF", "PyBDSF, Gaussians", "Aegean", "sep", "photutils", "astrodendro")
+ORDER = (*OWN, "PyBDSF", "PyBDSF, Gaussians", "Aegean", "sep", "photutils", "astrodendro")
 RADIUS = 6.0  # arcsec
 BRIGHT = 10.0  # S/N of those whose fluxes, positions and sizes are compared
 RELIABILITY = 0.95  # at which the completeness of faint ones is compared
