@@ -7,7 +7,7 @@ import numpy as np
 from museml.columns import Field, FixedTable
 from museml.component import Component
 from museml.data import prepare
-from museml.errors import ContractError, DetectionFlag
+from museml.errors import ContractError, DetectionFlag, InputError
 
 __all__ = ["Detections", "Detector", "ImageDetections"]
 
@@ -125,10 +125,11 @@ class Detector(Component, ABC):
         Raises
         ------
         InputError
-            If the data cannot be used.
+            If the data cannot be used, or are of a kind that the detector does not take.
         ContractError
             If the detector breaks its contract.
         """
+        self._check_kind(data)
         data = prepare(data, self.accepts[0])
         with self.blamed("detector"):
             detections = self.find(data)
@@ -137,6 +138,17 @@ class Detector(Component, ABC):
                 f"detector {self.name!r} returned {type(detections).__name__}; return museml.{self.answers.__name__}"
             )
         return self._finish(detections.check(), data)
+
+    def _check_kind(self, data):
+        from museml.data.kind import kind_of
+
+        kind = kind_of(data)
+        if kind is not None and kind not in self.accepts:
+            raise InputError(
+                f"detector {self.name!r} takes data of the kind {' or '.join(self.accepts)}, and these are of the kind "
+                f"{kind}; choose another detector ('museml plugins' lists what each takes)"
+                + (", or take one plane" if kind == "cube" else "")
+            )
 
     @abstractmethod
     def find(self, data):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.io import fits
 
 from museml import Detections, Detector
 from museml.errors import ContractError, InputError, PluginError
@@ -65,6 +66,12 @@ def test_a_broken_table_is_refused(found, cube):
 def test_what_is_no_cube_is_refused(found):
     with pytest.raises(InputError, match="a cube must be"):
         Fixed(table=found).detect(3)
+
+
+def test_data_of_another_kind_are_told(found, tmp_path):
+    fits.PrimaryHDU(np.zeros((1, 8, 9), np.float32)).writeto(tmp_path / "image.fits")
+    with pytest.raises(InputError, match="takes data of the kind cube, and these are of the kind image; choose"):
+        Fixed(table=found).detect(tmp_path / "image.fits")
 
 
 def test_every_column_is_described():

@@ -8,7 +8,7 @@ from museml.data.cube_files import quiet
 
 __all__ = ["kind_of"]
 
-KIND_OF_AXES = {2: "image", 3: "cube"}
+KINDS = {0: "image", 1: "cube"}  # by the number of axes longer than 1 before the last two, which are those of the sky
 
 
 def kind_of(data):
@@ -22,11 +22,11 @@ def kind_of(data):
     Returns
     -------
     str or None
-        'image' for two axes longer than 1, 'cube' for three; None where that cannot be told: whoever opens the data
-        says what is wrong.
+        'image' or 'cube'; axes of length 1 before those of the sky do not count. None where it is neither or cannot be
+        told: whoever opens the data says what is wrong.
     """
     shape = _shape_in_file(data) if isinstance(data, str | os.PathLike) else _shape(data)
-    return KIND_OF_AXES.get(sum(length > 1 for length in shape))
+    return KINDS.get(sum(length > 1 for length in shape[:-2])) if len(shape) > 1 else None
 
 
 def _shape_in_file(path):

@@ -8,7 +8,8 @@ from museml.data.kind import kind_of
 
 
 @pytest.mark.parametrize(
-    ("shape", "kind"), [((5, 6, 7), "cube"), ((6, 7), "image"), ((1, 1, 6, 7), "image"), ((9,), None)]
+    ("shape", "kind"),
+    [((5, 6, 7), "cube"), ((6, 7), "image"), ((1, 1, 6, 7), "image"), ((5, 1, 7), "cube"), ((9,), None)],
 )
 def test_the_axes_of_a_file_tell_its_kind(tmp_path, shape, kind):
     path = tmp_path / "data.fits"
