@@ -103,18 +103,24 @@ class Score:
         snr = column_or_nan(self.detections, "snr")
         return _binned(snr[counted], self.verdict[counted] == "real", self.bins, "reliability")
 
+    @property
+    def compared(self):
+        """Rows of the detections and of the truth that are matched inside the footprint."""
+        kept = self.inside[self.pairs.others]
+        return self.pairs.rows[kept], self.pairs.others[kept]
+
     @cached_property
     def residuals(self):
         """Measured against true values of what was found, in bins: `~museml.catalogs.residuals.residual_table`."""
-        kept = self.inside[self.pairs.others]
-        rows, others = self.pairs.rows[kept], self.pairs.others[kept]
+        rows, others = self.compared
         return residual_table(self.detections[rows], self.truth[others], self.snr[others], self.bins)
 
     @cached_property
     def bright_residuals(self):
         """The same for everything with a true signal-to-noise ratio above 10, or for all if the truth tells none."""
-        kept = self.inside[self.pairs.others] & ~(self.snr[self.pairs.others] <= BRIGHT)
-        rows, others = self.pairs.rows[kept], self.pairs.others[kept]
+        rows, others = self.compared
+        kept = ~(self.snr[others] <= BRIGHT)
+        rows, others = rows[kept], others[kept]
         return residual_table(self.detections[rows], self.truth[others], self.snr[others], ())
 
     @cached_property

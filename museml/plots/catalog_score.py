@@ -93,17 +93,18 @@ def _draw_calibration(axes, bins):
 
 def _abscissa(score):
     """Return the signal-to-noise ratio of each pair, the measured one if there is no true one, and its name."""
-    snr = score.snr[score.pairs.others]
+    rows, others = score.compared
+    snr = score.snr[others]
     if np.isfinite(snr).any() or "snr" not in score.detections.colnames:
         return snr, "true S/N"
-    return filled(score.detections["snr"])[score.pairs.rows], "measured S/N"
+    return filled(score.detections["snr"])[rows], "measured S/N"
 
 
 def _draw_ratio(axes, score, column, snr, name):
     drawn = 0
     if column in score.detections.colnames and column in score.truth.colnames:
-        found = filled(score.detections[column])[score.pairs.rows]
-        true = filled(score.truth[column])[score.pairs.others]
+        rows, others = score.compared
+        found, true = filled(score.detections[column])[rows], filled(score.truth[column])[others]
         known = np.isfinite(snr) & (snr > 0) & np.isfinite(found) & (true > 0)
         drawn = int(known.sum())
         _draw_medians(axes, snr[known], found[known] / true[known])
@@ -127,7 +128,7 @@ def _draw_medians(axes, snr, ratio):
 
 def _draw_offsets(axes, score, snr):
     """Draw where detections lie, seen from the truth, the brighter the darker, and the radius of a match."""
-    rows, others = score.detections[score.pairs.rows], score.truth[score.pairs.others]
+    rows, others = (table[part] for table, part in zip((score.detections, score.truth), score.compared, strict=True))
     step = -(-len(rows) // POINTS) or 1
     if len(rows):
         east, north = offsets(rows["ra"], rows["dec"], others["ra"], others["dec"])

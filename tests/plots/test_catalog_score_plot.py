@@ -3,6 +3,7 @@ import pytest
 from astropy.table import Table
 from matplotlib.text import Text
 
+from museml.catalogs.outline import catalog_footprint
 from museml.catalogs.score import score_detections
 from museml.plots.catalog_score import plot_catalog_score
 from museml.plots.figures import save_figure
@@ -39,6 +40,14 @@ def test_the_panels_show_what_the_score_says(lists, tmp_path):
     assert "a list" in [text.get_text() for text in figure.texts]
     save_figure(figure, tmp_path / "score.png")
     assert (tmp_path / "score.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_only_what_lies_in_the_footprint_is_drawn(lists):
+    found, truth = lists
+    score = score_detections(found, truth, footprint=catalog_footprint([359.95, 359.95, 0.05], [-60.1, -60.0, -60.05]))
+    fluxes = plot_catalog_score(score).axes[3]
+    count = int(score.inside[score.pairs.others].sum())
+    assert len(fluxes.collections[0].get_offsets()) == count < len(score.pairs.rows)
 
 
 def test_without_a_true_ratio_the_measured_one_is_drawn(lists):
