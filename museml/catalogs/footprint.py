@@ -38,7 +38,7 @@ class Footprint:
 
     @cached_property
     def area(self):
-        """Area in square degrees, by counting random positions: right within a part of 0.003."""
+        """Area in square degrees, by counting random positions: of a square right within a part of 0.003."""
         ra, dec = self._in_circle(SAMPLE, np.random.default_rng(0))
         return float(self.contains(ra, dec).mean() * 2 * np.pi * _one_less_cos(self.reach) * np.degrees(1) ** 2)
 
