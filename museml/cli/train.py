@@ -86,7 +86,6 @@ def patches(images, catalogs, init, assignments, config, log, out):
 
     The settings are those of museml.training.patches_tuning.PatchesTuning.
     """
-    from museml.catalogs.reference import open_catalog
     from museml.data.images import open_image
     from museml.training.patches_tuning import PatchesTuning, tune_patches
 
@@ -97,8 +96,7 @@ def patches(images, catalogs, init, assignments, config, log, out):
         )
     if Path(out).suffix != ".asdf":
         raise SettingError(f"a model is an ASDF file; {out!r} has another suffix; call it {Path(out).stem}.asdf")
-    opened = [open_image(image) for image in images], [open_catalog(catalog) for catalog in catalogs]
-    model = tune_patches(*opened, settings, name=Path(out).stem, log=log)
+    model = tune_patches(list(map(open_image, images)), catalogs, settings, name=Path(out).stem, log=log)
     model.save(out)
     before, after = model.history["val_loss_before"][0], min(model.history["val_loss"])
     click.echo(f"loss of the parts held out: {before:.3f} before, {min(before, after):.3f} after")

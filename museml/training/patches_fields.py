@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from museml.data.images import open_image
-from museml.data.patches import components_of
+from museml.data.patches import CELL, components_of
 from museml.detectors.patch_windows import patch_windows
 from museml.detectors.rms_map import noise_maps
 from museml.simulation.fields import Artefacts, simulate_field
@@ -15,6 +15,7 @@ __all__ = ["PatchField", "labelled_fields", "simulated_field", "simulated_fields
 
 SIDE = 1000  # of simulated fields in pixels
 SIZE = 1024  # of the parts of an image
+AROUND = 2 * CELL  # pixels
 #: ranges from which simulated fields are drawn: median noise (Jy/beam), its variation, slope of the counts, density
 #: and part of resolved sources; strength, radius (arcsec), least peak (Jy/beam), spokes, rings and bowls of artefacts,
 #: which a part lacks
@@ -39,6 +40,13 @@ class PatchField:
 
     values: np.ndarray
     components: np.ndarray
+
+    @property
+    def number(self):
+        """How many components are to be found in it."""
+        x, y, snr = self.components[:, [0, 1, -1]].T
+        ny, nx = self.values.shape
+        return int(np.sum((snr > 0) & (x >= -0.5) & (x < nx - 0.5) & (y >= -0.5) & (y < ny - 0.5)))
 
 
 def labelled_fields(image, components, *, least=LEAST, size=SIZE):
@@ -78,10 +86,10 @@ def _known(image, components):
 
 
 def _part(window, known):
-    """Return the window of an image as a field; components around it stay, as long as they reach into it."""
+    """Return the window of an image as a field; components outside stay where cells may answer for them."""
     x, y, *ellipse = window.frame.into(*(known[name] for name in ("x", "y", "major", "minor", "angle")))
     ny, nx = window.values.shape
-    near = (x > -SIDE) & (x < nx + SIDE) & (y > -SIDE) & (y < ny + SIDE)
+    near = (x > -AROUND) & (x < nx - 1 + AROUND) & (y > -AROUND) & (y < ny - 1 + AROUND)
     rows = components_of(x, y, known["flux"], *ellipse, known["snr"])
     return PatchField(window.values.astype(np.float16), rows[near & np.isfinite(known["flux"])])
 

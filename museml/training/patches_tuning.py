@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from museml.catalogs.reference import open_catalog
 from museml.data.patches import QUANTITIES
 from museml.errors import InputError, SettingError
 from museml.model import Model, ModelCard, load_model
@@ -86,8 +87,9 @@ def tune_patches(images, catalogs, settings=None, *, name="own", log=None):
     Parameters
     ----------
     images : list of `~museml.data.images.ImageData`
-    catalogs : list of `~astropy.table.Table`
-        One for each image; see `museml.training.patches_catalogs.catalog_fields`.
+    catalogs : list of `~astropy.table.Table` or path
+        One for each image, as `~museml.catalogs.reference.open_catalog` takes it; see
+        `museml.training.patches_catalogs.catalog_fields`.
     settings : PatchesTuning
         How it is trained.
     name : str
@@ -120,8 +122,9 @@ def tune_patches(images, catalogs, settings=None, *, name="own", log=None):
 
 def _split(images, catalogs, seed):
     """Return fields for training and those that are held out."""
-    fields = [f for image, catalog in zip(images, catalogs, strict=True) for f in catalog_fields(image, catalog)]
-    count = sum(int(np.sum(field.components[:, -1] > 0)) for field in fields)
+    pairs = zip(images, map(open_catalog, catalogs), strict=True)
+    fields = [field for image, catalog in pairs for field in catalog_fields(image, catalog)]
+    count = sum(field.number for field in fields)
     if count < FEWEST or len(fields) < 2:
         raise InputError(
             f"a training needs at least {FEWEST} components and an image of more than 512 pixels; there are {count} in "
@@ -157,7 +160,7 @@ def _fit(network, draw, held_out, settings, log):
 
 
 def _card(name, settings, training, first):
-    count = sum(int(np.sum(field.components[:, -1] > 0)) for field in training)
+    count = sum(field.number for field in training)
     origin = f"It began as {first.card.name} {first.card.version}." if first else "It began anew."
     return ModelCard(
         name=name,
