@@ -66,7 +66,7 @@ class JointImageDetector(Detector):
         self.check_settings()
         maps = noise_maps(data)
         boxes = find_boxes(data, maps, boxes_model(self.model), LEAST)
-        leaves = DendrogramDetector(threshold=self.threshold).find(data)
+        leaves = DendrogramDetector(threshold=self.threshold).search(data, maps)
         found, height, trunk = stacked(data, boxes, leaves)
         found = replace(found, logit=joint_odds(found.logit, height))
         order = np.argsort(-found.logit, kind="stable")
