@@ -121,7 +121,7 @@ def test_a_layer_that_only_looks_like_one_of_ours_is_refused(network):
 
 def test_a_reading_must_be_known(model):
 
-    with pytest.raises(ModelError, match="read as classes or redshift, not 'tea leaves'"):
+    with pytest.raises(ModelError, match="read as classes or boxes or redshift, not 'tea leaves'"):
         replace(model, reading="tea leaves")
 
 
