@@ -19,8 +19,8 @@ ARCSEC = np.pi / 180 / 3600
 
 
 def filled(values):
-    """Return values as an array of floats, with NaN where they are masked."""
-    return np.ma.filled(np.ma.asarray(values, float), np.nan)
+    """Return values as an array of floats without unit, with NaN where they are masked."""
+    return np.asarray(np.ma.filled(np.ma.asarray(values, float), np.nan))
 
 
 def finite_positions(ra, dec):

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
-from astropy.table import Table, vstack
+from astropy.table import QTable, Table, vstack
+from astropy.utils.masked import Masked
 
+from museml.catalogs.match import match_catalogs
 from museml.catalogs.outline import catalog_footprint
 from museml.catalogs.rates import f1_rate, middle, rate
 from museml.catalogs.score import score_detections
@@ -167,3 +169,16 @@ def test_intervals_hold_what_they_should():
     assert 0.91 < np.mean([m.low <= 2 <= m.high for m in medians]) < 0.98
     assert f1_rate(10, 0, 0).value == 1
     assert np.isnan(middle([np.nan]).median)
+
+
+def test_tables_of_quantities_are_scored_and_matched_like_others(truth, found):
+    units = {"ra": "deg", "dec": "deg", "flux": "Jy", "major": "arcsec", "minor": "arcsec", "pa": "deg"}
+    quantities = []
+    for table in (found, truth):
+        table = QTable(table, units=units)
+        table["flux"] = Masked(table["flux"], mask=np.arange(len(table)) == 3)
+        quantities.append(table)
+    plain, score = score_detections(found, truth), score_detections(*quantities)
+    assert np.array_equal(score.verdict, plain.verdict)
+    assert np.allclose(score.bright_residuals["median"], plain.bright_residuals["median"], atol=0.01)
+    assert len(match_catalogs(*quantities).joined()) == len(plain.pairs.rows)
