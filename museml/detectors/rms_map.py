@@ -18,6 +18,7 @@ ONE_SIGMA = 0.158655  # the part of a normal distribution below minus one standa
 SURE = 3.5  # standard errors by which a fine rms must exceed the coarse one
 FEW = 4.0  # beams of negative pixels in a box below which its rms is not believed
 TINY = 1e-6  # part of a box that is no more than rounding
+ROUNDING = np.finfo(np.float32).eps  # part of the brightest value below which nothing is noise
 PIXELS = 2**22  # pixels in memory at a time
 
 
@@ -104,20 +105,19 @@ def strips(shape, step):
 def _coarse(image, side):
     stride = max(1, int(beam_pixels(image) / 2))  # neighbouring pixels say the same
     rows = [_box_values(image.block(rows=r, columns=slice(None)), side, stride) for r in strips(image.shape, side)]
-    middle, rms = np.concatenate(rows, axis=1)
-    return _smoothed(middle), _smoothed(rms)
+    middle, rms, top = np.concatenate(rows, axis=1)
+    noise = rms > ROUNDING * np.nanmax(top, initial=0)
+    return tuple(_smoothed(np.where(noise, grid, np.nan)) for grid in (middle, rms))
 
 
 def _box_values(strip, side, stride):
-    """Return median and spread of the boxes in a strip; NaN where too little is valid or nothing varies."""
+    """Return median, spread and highest value of the boxes in a strip; NaN where too little is valid."""
     values = _boxes(strip, side)[..., ::stride, ::stride].reshape(
         -(-strip.shape[0] // side), -1, (-(-side // stride)) ** 2
     )
     middle, low = quantiles(values, (0.5, ONE_SIGMA))
     valid = np.isfinite(values).mean(axis=-1) >= ENOUGH
-    spread = middle - low
-    known = valid & (spread > 0)
-    return np.where(known, [middle, spread], np.nan)
+    return np.where(valid, [middle, middle - low, np.fmax.reduce(values, axis=-1)], np.nan)
 
 
 def _boxes(strip, side):

@@ -97,3 +97,11 @@ def test_values_depend_neither_on_slices_nor_on_strips(noise, monkeypatch):
 def test_a_box_smaller_than_two_beams_is_refused(noise):
     with pytest.raises(SettingError, match="box must be a number from 2"):
         noise_maps(as_image(noise), box=1)
+
+
+def test_an_image_without_noise_has_none():
+    y, x = np.indices((60, 60)) - 24.0
+    source = 0.01 * np.exp(-4 * np.log(2) * (x**2 + y**2) / 16)
+    background, rms = noise_maps(as_image(source.astype("f4"))).block(*WHOLE)
+    assert np.isnan(background).all()
+    assert np.isnan(rms).all()
