@@ -4,10 +4,11 @@ import pytest
 from museml import ImageDetections, get_detector
 from museml.catalogs.score import score_detections
 from museml.data.images import open_image
-from museml.detectors import patch_windows
+from museml.detectors import dendrogram, joint_image, patch_windows
 from museml.detectors.joint_image import ODDS, UNSEEN, joint_odds
 from museml.detectors.patch_boxes import Boxes
 from museml.detectors.patches import PatchesDetector, linked
+from museml.detectors.rms_map import noise_maps
 from museml.errors import DetectionFlag, ModelError, SettingError
 from museml.simulation.fields import simulate_field
 from museml.training.joint_odds import fit_joint_odds
@@ -119,3 +120,24 @@ def test_the_weights_of_joint_follow_from_fields(field):
     weights = fit_joint_odds([field])
     assert weights.shape == np.shape(ODDS)
     assert weights[1] > 0
+
+
+@pytest.mark.parametrize("name", ["dendrogram", "patches", "joint"])
+def test_nothing_is_found_where_there_is_no_noise(field, name):
+    y, x = np.indices((60, 60)) - 24.0
+    hdu = field.hdu.copy()
+    hdu.data = (0.01 * np.exp(-4 * np.log(2) * (x**2 + y**2) / 16)).astype("f4")
+    assert len(get_detector(name, "image").detect(hdu)) == 0
+
+
+def test_joint_measures_the_noise_once(field, monkeypatch):
+    calls = []
+
+    def counted(*args, **kwargs):
+        calls.append(1)
+        return noise_maps(*args, **kwargs)
+
+    for module in (joint_image, dendrogram):
+        monkeypatch.setattr(module, "noise_maps", counted)
+    get_detector("joint", "image").detect(open_image(field.hdu).cutout(*field.components["ra", "dec"][0], 120))
+    assert len(calls) == 1
