@@ -54,8 +54,8 @@ def tiles(shape, size, margin):
     ----------
     shape : tuple of int
         (ny, nx) of the image.
-    size : int
-        Side of the cores in pixels; the last ones of a row and a column may be smaller.
+    size : int or (int, int)
+        Sides of the cores in pixels, (y, x) if they differ; the last ones of a row and a column may be smaller.
     margin : int
         What a window has around its core.
 
@@ -68,9 +68,10 @@ def tiles(shape, size, margin):
     SettingError
         Unless ``size`` is positive and ``margin`` is not negative.
     """
-    if size < 1 or margin < 0:
+    if np.min(size) < 1 or margin < 0:
         raise SettingError(f"tiles must have a size of at least 1 and a margin of at least 0, not {size} and {margin}")
-    rows, columns = (_steps(length, int(size), int(margin)) for length in shape)
+    sizes = np.broadcast_to(size, 2)
+    rows, columns = (_steps(length, int(size), int(margin)) for length, size in zip(shape, sizes, strict=True))
     return [
         Tile(window, other, core, core_other, (*bounds_other, *bounds))
         for window, core, bounds in rows

@@ -40,12 +40,14 @@ def patch_windows(image, maps, size=SIZE, margin=MARGIN):
     image : `~museml.data.images.ImageData`
     maps : `~museml.detectors.rms_map.NoiseMaps`
         Its background and noise.
-    size, margin : int
-        Of the tiles, in pixels that the network expects.
+    size : int or (int, int)
+        Of the tiles, (y, x) if the sides differ, in pixels that the network expects.
+    margin : int
+        Around them.
     """
     frame = beam_frame(image)
     scale = np.linalg.det(frame.inverse) ** 0.5
-    for tile in image.tiles(round(size * scale), round(margin * scale)):
+    for tile in image.tiles(np.rint(np.multiply(size, scale)).astype(int), round(margin * scale)):
         background, rms = maps.block(tile.rows, tile.columns)
         with np.errstate(invalid="ignore", divide="ignore"):
             values = (image.block(tile.rows, tile.columns) - background) / rms

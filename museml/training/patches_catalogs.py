@@ -6,13 +6,13 @@ from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
 from museml.data.patches import BEAM, components_of
-from museml.detectors.rms_map import noise_maps
+from museml.detectors.rms_map import beam_pixels, noise_maps
 from museml.errors import InputError
 from museml.training.patches_fields import PatchField, labelled_fields
 
 __all__ = ["catalog_fields", "placed_in"]
 
-SIZE = 512  # of the parts of an image, of which some are held out
+SIZE = 512  # greatest side of the parts of an image, of which some are held out
 DEEP = 3.0  # S/N from which peaks below the catalogue's limit may be components that it lacks
 LIMIT = 5  # percentile of the S/N in a catalogue that is taken for its limit
 
@@ -41,7 +41,13 @@ def catalog_fields(image, catalog):
     """
     components = placed_in(image, catalog)
     limit = np.percentile(components["snr"], LIMIT)
-    return [_unasked(field, limit) for field in labelled_fields(image, components, least=0.0, size=SIZE)]
+    return [_unasked(field, limit) for field in labelled_fields(image, components, least=0.0, size=_even(image))]
+
+
+def _even(image):
+    """Return the sides of parts that are all alike, in pixels that the network expects."""
+    scale = beam_pixels(image) / BEAM
+    return [np.ceil(side / np.ceil(side / (SIZE * scale))) / scale for side in image.shape]
 
 
 def placed_in(image, catalog):

@@ -60,8 +60,8 @@ def labelled_fields(image, components, *, least=LEAST, size=SIZE):
         With the columns of `museml.ImageDetections` from ``x`` and ``y`` to ``pa``, and ``snr``.
     least : float
         S/N of the faintest components that the network is to find.
-    size : int
-        Of the parts.
+    size : int or (int, int)
+        Of the parts, in pixels that the network expects.
 
     Returns
     -------

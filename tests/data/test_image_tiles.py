@@ -10,7 +10,7 @@ from museml.errors import SettingError
 @pytest.mark.parametrize("seed", range(20))
 def test_every_pixel_and_every_place_has_one_owner(seed):
     rng = np.random.default_rng(seed)
-    shape, size, margin = rng.integers(1, 60, 2), rng.integers(1, 40), rng.integers(0, 15)
+    shape, size, margin = rng.integers(1, 60, 2), rng.integers(1, 40, rng.integers(1, 3)), rng.integers(0, 15)
     owned, cores = np.zeros(shape, int), np.zeros(shape, int)
     rows, columns = np.indices(shape)
     x, y = rng.uniform(-3, shape[1] + 3, 500), rng.uniform(-3, shape[0] + 3, 500)
