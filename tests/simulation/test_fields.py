@@ -140,3 +140,10 @@ def test_unknown_artefacts_are_refused():
 def test_a_beam_narrower_than_two_pixels_is_refused():
     with pytest.raises(SettingError, match="at least two pixels"):
         simulate_field((64, 64), beam=2.0)
+
+
+def test_a_setting_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="has no setting 'artifacts'; known: artefacts, "):
+        simulate_field((64, 64), artifacts="mild")
+    with pytest.raises(SettingError, match="has no setting 'scale'"):
+        write_field(tmp_path / "field.fits", (64, 64), scale=2)

@@ -102,8 +102,13 @@ def simulate_field(shape=(2000, 2000), seed=0, **settings):
     -------
     Field
         Image and truth.
+
+    Raises
+    ------
+    SettingError
+        For a setting that there is not, or one that breaks a rule.
     """
-    plan = _Plan(shape, seed, **settings)
+    plan = _planned(shape, seed, settings)
     data, rms = np.empty(shape, np.float32), np.empty(shape, np.float32)
     for first, block, sigma in plan.blocks():
         data[first : first + len(block)], rms[first : first + len(block)] = block, sigma
@@ -125,7 +130,7 @@ def write_field(path, shape=(20000, 20000), seed=0, **settings):
     components, sources : `~astropy.table.Table`
         The truth.
     """
-    plan = _Plan(shape, seed, **settings)
+    plan = _planned(shape, seed, settings)
     with whole_file(path) as part:
         image = fits.StreamingHDU(str(part), plan.header())
         for _, block, _ in plan.blocks():
@@ -134,6 +139,14 @@ def write_field(path, shape=(20000, 20000), seed=0, **settings):
     components, sources = plan.truth()
     _write_truth(path, components, sources)
     return components, sources
+
+
+def _planned(shape, seed, settings):
+    known = _Plan.__init__.__kwdefaults__
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise SettingError(f"a simulated field has no setting {unknown[0]!r}; known: {', '.join(known)}")
+    return _Plan(shape, seed, **settings)
 
 
 class _Plan:
