@@ -20,6 +20,7 @@ from cubes_figure import draw
 from cubes_finders import OWN, answer_once
 from cubes_readable import READABLE
 from cubes_rivals import available
+from result_rows import merged, write
 
 SLOW = ("MUSELET", "MUSELET, low threshold", "photutils, narrow bands")
 LINES = (
@@ -131,9 +132,9 @@ class Bench:
     def write(self, name, rows):
         """Write a table into the folder of the results, beside what is there, and the readable one; print that."""
         path = self.results / f"{name}.csv"
-        rows = scores.merged(list(rows), path)
-        scores.write(rows, path)
-        scores.write(list(READABLE[name](rows)), self.results / f"{name}_table.csv")
+        rows = merged(list(rows), path, FIELDS, scores.ORDER)
+        write(rows, path)
+        write(list(READABLE[name](rows)), self.results / f"{name}_table.csv")
         Table.read(self.results / f"{name}_table.csv", format="ascii.csv").pprint_all()
 
 

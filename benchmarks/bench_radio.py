@@ -25,6 +25,7 @@ from radio_readable import READABLE
 from radio_real import data_folder, real_fields, real_scores
 from radio_rivals import PACKAGES, RIVALS
 from radio_trees import compare
+from result_rows import merged, write
 
 from museml.data.images import open_image
 from museml.detectors.rms_map import noise_maps
@@ -149,10 +150,10 @@ class Bench:
     def write(self, name, rows):
         """Write a table into the folder of the results, beside what is there, and the readable ones; print these."""
         path = self.results / f"{name}.csv"
-        rows = scores.merged(list(rows), path)
-        scores.write(rows, path)
+        rows = merged(list(rows), path, FIELDS, scores.ORDER)
+        write(rows, path)
         for ending, readable in READABLE[name].items():
-            scores.write(list(readable(rows)), self.results / f"{name}_{ending}.csv")
+            write(list(readable(rows)), self.results / f"{name}_{ending}.csv")
             Table.read(self.results / f"{name}_{ending}.csv", format="ascii.csv").pprint_all()
 
     def _path(self, finder, field):

@@ -1,11 +1,9 @@
 """How good the answers in bench_cubes.py are, beside what theory allows."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from astropy.stats import mad_std
-from cubes_fields import FIELDS
 from cubes_finders import OWN
 from cubes_rivals import RIVALS
 from scipy.optimize import brentq
@@ -17,8 +15,8 @@ from museml.detectors.false_alarms import expected_maxima
 from museml.simulation.noise import LAG_ONE
 
 __all__ = [
-    "BINS", "FALSE", "RESULTS", "claims", "continuum_scores", "curve", "limit", "line_scores", "merged",
-    "redshift_scores", "write",
+    "BINS", "FALSE", "ORDER", "RESULTS", "claims", "continuum_scores", "curve", "limit", "line_scores",
+    "redshift_scores",
 ]  # fmt: skip
 
 RESULTS = Path(__file__).parent / "results"
@@ -129,33 +127,3 @@ def redshift_scores(field, answer):
     sure = p > 0.9
     return {"galaxies": len(galaxies), "right_before_wrong": int(before), "right": int(right.sum()),
             "redshifts": len(right), "sure_right": int(np.sum(right & sure)), "sure": int(sure.sum())}  # fmt: skip
-
-
-def merged(rows, path):
-    """Return the rows of a table that is there, of which new ones replace those of the same field, finder and size."""
-    new = [{k: f"{v:.5g}" if isinstance(v, float) else str(v) for k, v in row.items()} for row in rows]
-    old = []
-    if path.exists():
-        with open(path, newline="", encoding="utf-8") as file:
-            old = list(csv.DictReader(file))
-    known = {_key(row) for row in new}
-    return sorted([row for row in old if _key(row) not in known] + new, key=_place)
-
-
-def write(rows, path):
-    """Write rows as CSV."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, names, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-
-
-def _key(row):
-    return tuple(row.get(name, "") for name in ("field", "finder", "side", "seed"))
-
-
-def _place(row):
-    field, finder, side, seed = _key(row)
-    order = [*FIELDS, field].index(field), [*ORDER, finder].index(finder)
-    return (*order, int(side or 0), int(seed or 0))

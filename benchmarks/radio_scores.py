@@ -1,16 +1,14 @@
-"""How good the answers in bench_radio.py are against the truth, and tables of them."""
+"""How good the answers in bench_radio.py are against the truth."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from astropy.stats import mad_std
 from radio_cost import OWN
-from radio_fields import FIELDS
 
 from museml.catalogs.score import score_detections
 
-__all__ = ["ORDER", "RESULTS", "at_reliability", "field_scores", "merged", "score", "write"]
+__all__ = ["ORDER", "RESULTS", "at_reliability", "field_scores", "score"]
 
 RESULTS = Path(__file__).parent / "results"
 ORDER = (*OWN, "PyBDSF", "PyBDSF, Gaussians", "Aegean", "sep", "photutils", "astrodendro")
@@ -86,33 +84,3 @@ def _middle(values):
 
 def _scatter(values):
     return float(mad_std(values, ignore_nan=True)) if np.isfinite(values).any() else np.nan
-
-
-def merged(rows, path):
-    """Return the rows of a table that is there, of which new ones replace those of the same field, finder and seed."""
-    new = [{k: f"{v:.5g}" if isinstance(v, float) else str(v) for k, v in row.items()} for row in rows]
-    old = []
-    if path.exists():
-        with open(path, newline="", encoding="utf-8") as file:
-            old = list(csv.DictReader(file))
-    known = {_key(row) for row in new}
-    return sorted([row for row in old if _key(row) not in known] + new, key=_place)
-
-
-def write(rows, path):
-    """Write rows as CSV."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, names, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-
-
-def _key(row):
-    return tuple(row.get(name, "") for name in ("field", "finder", "side", "seed"))
-
-
-def _place(row):
-    field, finder, side, seed = _key(row)
-    order = [*FIELDS, field].index(field), [*ORDER, finder].index(finder)
-    return (*order, int(side or 0), int(seed or 0))

@@ -1,5 +1,6 @@
 """Where an image has looked, and where several have."""
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 import numpy as np
@@ -25,16 +26,16 @@ ROUNDS = 200
 AT_ONCE = 2**22  # pixels that are read together
 
 
-class Footprint:
+class Footprint(ABC):
     """A part of the sky.
 
     A subclass gives ``centre`` (ra, dec in degrees) and ``reach`` (degrees), a circle that holds all of it, and
     `contains`.
     """
 
+    @abstractmethod
     def contains(self, ra, dec):
         """Tell which positions, in degrees, lie inside."""
-        raise NotImplementedError
 
     @cached_property
     def area(self):

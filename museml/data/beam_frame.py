@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.ndimage import affine_transform
 
+from museml.data.ellipses import moments
 from museml.data.patches import BEAM
 from museml.errors import InputError
 
@@ -110,14 +111,6 @@ class BeamFrame:
         return np.where(known > 0.99, signal, np.nan).astype(np.float32), BeamFrame(
             self.matrix, np.add(corner, self.inverse @ low)
         )
-
-
-def moments(major, minor, angle):
-    """Return the matrices of Gaussian ellipses, shape (..., 2, 2): squares of their widths along x and y."""
-    major, minor, angle = np.broadcast_arrays(*(np.asarray(v, float) for v in (major, minor, np.radians(angle))))
-    along, across = np.stack([-np.sin(angle), np.cos(angle)], -1), np.stack([np.cos(angle), np.sin(angle)], -1)
-    pairs = ((major, along), (minor, across))
-    return sum((size**2)[..., None, None] * axis[..., :, None] * axis[..., None, :] for size, axis in pairs)
 
 
 def _turned(matrix, major, minor, angle):

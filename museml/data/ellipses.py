@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["convolve", "deconvolve"]
+__all__ = ["convolve", "deconvolve", "moments"]
 
 
 def convolve(major, minor, pa, beam):
@@ -34,6 +34,27 @@ def deconvolve(major, minor, pa, beam):
     """
     moments = np.subtract(_moments(major, minor, pa).T, _moments(beam.major, beam.minor, beam.pa)).T
     return _axes(moments)
+
+
+def moments(major, minor, angle):
+    """Return the matrices of Gaussian ellipses in the pixel grid.
+
+    Parameters
+    ----------
+    major, minor : array_like
+        Widths along the axes.
+    angle : array_like
+        Angle of the major axis in degrees, from +y towards -x.
+
+    Returns
+    -------
+    ndarray, shape (..., 2, 2)
+        Second moments along x and y, in the square of the unit of the widths.
+    """
+    major, minor, angle = np.broadcast_arrays(*(np.asarray(v, float) for v in (major, minor, np.radians(angle))))
+    along, across = np.stack([-np.sin(angle), np.cos(angle)], -1), np.stack([np.cos(angle), np.sin(angle)], -1)
+    pairs = ((major, along), (minor, across))
+    return sum((size**2)[..., None, None] * axis[..., :, None] * axis[..., None, :] for size, axis in pairs)
 
 
 def _moments(major, minor, pa):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from museml.catalogs.overlap import boxes_around, non_maximum_suppression
-from museml.data.beam_frame import moments
+from museml.data.ellipses import moments
 from museml.data.patches import patch_batch, unpack
 from museml.detectors.patch_windows import patch_windows
 

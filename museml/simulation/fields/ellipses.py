@@ -3,6 +3,8 @@
 import numpy as np
 from astropy.stats import gaussian_fwhm_to_sigma
 
+from museml.data.ellipses import moments
+
 __all__ = ["add_gaussian", "axes_of", "covariance", "reach"]
 
 EXTENT = 5.0  # standard deviations at which a Gaussian ends
@@ -23,14 +25,7 @@ def covariance(major, minor, angle):
     ndarray, shape (..., 2, 2)
         For (x, y), in the square of the unit of the axes.
     """
-    major, minor, angle = np.broadcast_arrays(*(np.asarray(v, float) for v in (major, minor, np.deg2rad(angle))))
-    along = np.stack([-np.sin(angle), np.cos(angle)], axis=-1)
-    across = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    parts = [
-        (size * gaussian_fwhm_to_sigma)[..., None, None] ** 2 * axis[..., :, None] * axis[..., None, :]
-        for size, axis in ((major, along), (minor, across))
-    ]
-    return parts[0] + parts[1]
+    return moments(*(np.asarray(size, float) * gaussian_fwhm_to_sigma for size in (major, minor)), angle)
 
 
 def axes_of(matrices):
